@@ -1,0 +1,97 @@
+"""What can go wrong, as exceptions for broken wiring and as closed lists of reasons for bad data.
+
+    SentinelError                   everything this package raises on purpose
+    ├── DocumentError               a config or profile file: file, line, column, the line, a hint
+    ├── AccessError                 a cluster's address or credentials cannot be loaded
+    └── ApiError                    the API server answered, or failed to answer, a request
+
+A malformed object of a cluster is never an exception: it is a `model.Problem` with a `ProblemReason`.
+Messages never hold a secret.
+"""
+
+from enum import StrEnum
+
+
+class SentinelError(Exception):
+    """Root of the tree: everything that this package raises on purpose."""
+
+
+class DocumentError(SentinelError):
+    """A config or profile file is wrong; `str()` shows where, with a caret, and what to do.
+
+    `line` and `column` count from 1; 0 means that the place is unknown.
+    """
+
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, column: int = 0, source: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.source = source
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = ":".join([self.file or "<input>", *([str(self.line), str(self.column)] if self.line else [])])
+        text = f"{place}: {self.message}"
+        if self.line and self.source:
+            gutter = f"{self.line:>5} | "
+            text += f"\n{gutter}{self.source}\n{' ' * (len(gutter) + self.column - 1)}^"
+        if self.hint:
+            text += f"\n      hint: {self.hint}"
+        return text
+
+
+class AccessError(SentinelError):
+    """The address or the credentials of a cluster cannot be loaded; the text says which and why."""
+
+
+class OutageReason(StrEnum):
+    """Why a request to an API server did not give what was asked for; a label value, hence closed."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_SERVED = "not_served"
+    EXPIRED = "expired"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    BAD_ANSWER = "bad_answer"
+    CREDENTIALS = "credentials"
+
+
+class ApiError(SentinelError):
+    """A request to an API server failed.
+
+    `status` is the HTTP status (or the code of a Status object inside a stream), 0 where there was no
+    answer; `retry_after` the seconds the server asked to wait, if it did.
+    """
+
+    def __init__(
+        self, message: str, *, reason: OutageReason, status: int = 0, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ProblemReason(StrEnum):
+    """Why an object, or a field of it, could not be taken at its word; a label value, hence closed."""
+
+    UNDECODABLE = "undecodable"
+    WRONG_TYPE = "wrong_type"
+    BAD_TIME = "bad_time"
+    FUTURE_TIME = "future_time"
+    BAD_DURATION = "bad_duration"
+    BAD_NUMBER = "bad_number"
+    BAD_SCHEDULE = "bad_schedule"
+    BAD_ANNOTATION = "bad_annotation"
+    UNKNOWN_PHASE = "unknown_phase"
+    NO_IDENTITY = "no_identity"
+    TOO_LARGE = "too_large"
+    DUPLICATE = "duplicate"
