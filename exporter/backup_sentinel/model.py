@@ -72,7 +72,8 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
 
     `created` is the creation of the object that stands for the run. `synced_copies` says that the operator
     re-creates such objects from what it finds in a bucket, so that the object may tell of a run that
-    happened elsewhere. `of_run` names the run a restore restored from.
+    happened elsewhere; `synced` is the store's verdict that it does. `clock` is the one instant by which the runs of
+    a profile are ordered. `of_run` names the run a restore restored from.
     """
 
     key: ScheduleKey
@@ -101,6 +102,7 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     of_run: str | None = None
     clock: float | None = None
     synced_copies: bool = False
+    synced: bool = False
 
 
 class Schedule(msgspec.Struct, gc=False, kw_only=True):

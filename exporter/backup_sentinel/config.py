@@ -1,0 +1,98 @@
+"""The one configuration file: its root keys, and how it is read. Without a file the defaults work inside a cluster."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from .document import Document
+from .errors import DocumentError
+from .export.settings import ExportSettings
+from .kube.settings import ClusterSettings
+
+
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the process logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines of this level and above are written."""
+    format: Literal["json", "text"] = "json"
+    """`json` is one object per line, `text` is for people."""
+
+
+class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the process answers HTTP."""
+
+    listen: str = ":9950"
+    """HOST:PORT; without a host all addresses, port 0 for any free one."""
+
+
+class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Profiles of operators beside those that are shipped."""
+
+    folders: tuple[str, ...] = ()
+    """Folders of profile files."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The root of the configuration."""
+
+    log: LogSettings = LogSettings()
+    web: WebSettings = WebSettings()
+    clusters: tuple[ClusterSettings, ...] = (ClusterSettings(),)
+    """Clusters to watch; without any, the one this process runs in or the kubeconfig's current one."""
+    profiles: ProfileSettings = ProfileSettings()
+    export: ExportSettings = ExportSettings()
+
+
+def load(path: str | None) -> Config:
+    """Read a configuration file; without a path, return the defaults.
+
+    Raises DocumentError with file, line, column and a hint; also for a file that cannot be read.
+    """
+    if path is None:
+        return Config()
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"cannot be read: {error}", file=path) from error
+    return parse(text, path)
+
+
+def parse(text: str, file: str = "") -> Config:
+    """Return the configuration a text holds. Raises DocumentError."""
+    document = Document(text, file)
+    if document.value is None:
+        return Config()
+    config = document.convert(Config)
+    _check_clusters(document, config)
+    for index, promise in enumerate(config.export.promises):
+        for field, message in promise.flaws():
+            raise document.error(
+                message, ("export", "promises", index, field), hint="write for example 26h, 7d or 90m"
+            )
+    return config
+
+
+def _check_clusters(document: Document, config: Config) -> None:
+    seen: dict[str, int] = {}
+    for index, cluster in enumerate(config.clusters):
+        place: tuple[Any, ...] = ("clusters", index)
+        if not cluster.name and len(config.clusters) > 1:
+            raise document.error(
+                "a cluster needs a name where there are several",
+                place,
+                hint="give each entry a `name`: it becomes the label `cluster` of its metrics",
+            )
+        if cluster.name in seen:
+            raise document.error(
+                f"the name `{cluster.name}` is taken by clusters[{seen[cluster.name]}]", (*place, "name")
+            )
+        seen[cluster.name] = index
+    for tester, tested in config.export.restore_tests.items():
+        if tested not in seen:
+            raise document.error(
+                f"no cluster is called `{tested}`",
+                ("export", "restore_tests", tester),
+                hint=f"known are {', '.join(sorted(seen))}",
+            )

@@ -1,0 +1,181 @@
+"""From API servers to pages: one task for each resource of each cluster, and one that writes what has changed."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+from backup_sentinel.clock import Clock
+from backup_sentinel.errors import ApiError, OutageReason
+from backup_sentinel.export.exposition import Format, Renderer
+from backup_sentinel.export.profile import Profile, Reader, Reading
+from backup_sentinel.export.settings import ExportSettings
+from backup_sentinel.export.store import Feed, FeedKey, Store
+from backup_sentinel.kube.access import Access
+from backup_sentinel.kube.change import Change, Contact, Gone, Listed, Missing, Observer, Outage, Put
+from backup_sentinel.kube.client import Client
+from backup_sentinel.kube.reflector import Reflector
+from backup_sentinel.kube.resource import ResourceType
+from backup_sentinel.kube.settings import ClusterSettings
+from backup_sentinel.kube.timing import Timing
+from backup_sentinel.telemetry import Telemetry
+
+from .herald import Herald
+
+_log = logging.getLogger("backup_sentinel.export")
+
+PAUSE_AFTER_DEFECT = 30.0
+"""Seconds until a task that ended for a reason nobody foresaw is started again."""
+
+SELF_INTERVAL = 5.0
+"""Seconds after which the page is written anew although nothing changed but the process's own metrics."""
+
+
+class _Counts(Observer):
+    """Counts lists, watches and events where the metrics of the resource are read from."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def listed(self, resource: str, result: str) -> None:
+        del resource
+        self._feed.lists["success" if result == "success" else "error"] += 1
+
+    def watched(self, resource: str, result: str) -> None:
+        del resource
+        self._feed.watches["success" if result == "success" else "error"] += 1
+
+    def event(self, resource: str, kind: str) -> None:
+        del resource, kind
+        self._feed.events += 1
+
+
+class Pipeline:
+    """Watches clusters into a store and keeps its pages written. Run it with `run`."""
+
+    def __init__(
+        self,
+        clusters: Sequence[ClusterSettings],
+        profiles: Sequence[Profile],
+        settings: ExportSettings,
+        *,
+        telemetry: Telemetry,
+        clock: Clock | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.store = Store(settings, self.clock.now)
+        self.titles = {cluster.name: cluster.title for cluster in clusters if cluster.label or cluster.name}
+        self._clusters = clusters
+        self._profiles = profiles
+        self._settings = settings
+        self._timing = timing or Timing(discovery=settings.discovery_interval_seconds)
+        self._telemetry = telemetry
+        self._herald = Herald(telemetry, self.titles)
+        self._gate = asyncio.Semaphore(settings.concurrent_lists)
+        self._loading = asyncio.Semaphore(4)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="compress")
+        self.renderer = Renderer(self.store, self._own_families, self._executor)
+        # Before anything runs, so that what is waited for is known from the first moment.
+        self._plans = {cluster.name: list(self._plan(cluster)) for cluster in clusters}
+
+    def _plan(self, cluster: ClusterSettings) -> Iterator[tuple[Reader, Feed]]:
+        for profile in self._profiles:
+            for resource in profile.resources:
+                for scope in (cluster.namespaces if resource.namespaced else ()) or ("",):
+                    reader = profile.reader(cluster.name, resource, self.clock.now)
+                    key = FeedKey(cluster.name, profile.operator, reader.resource, scope)
+                    yield reader, self.store.feed(key, record=reader.record, max_silence=0.0)
+
+    def _own_families(self, form: Format) -> bytes:
+        return self._telemetry.openmetrics() if form is Format.OPENMETRICS else self._telemetry.text()
+
+    async def run(self) -> None:
+        """Watch and write until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write(), name="write")
+                for cluster in self._clusters:
+                    tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
+        finally:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def watch(self) -> None:
+        """Watch until cancelled, without writing pages."""
+        async with asyncio.TaskGroup() as tasks:
+            for cluster in self._clusters:
+                tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
+
+    async def _write(self) -> None:
+        written = 0.0
+        while True:
+            self.store.tick()
+            now = asyncio.get_running_loop().time()
+            if self.store.marks or now - written >= SELF_INTERVAL:
+                await self.renderer.update()
+                written = now
+            await asyncio.sleep(self._settings.render_interval_seconds)
+
+    async def _watch(self, cluster: ClusterSettings) -> None:
+        access = Access(cluster, self.clock, loading=self._loading)
+        async with Client(access, self.clock) as client, asyncio.TaskGroup() as tasks:
+            for reader, feed in self._plans[cluster.name]:
+                tasks.create_task(
+                    self._follow(cluster, client, reader, feed), name=f"{cluster.title} {reader.resource}"
+                )
+
+    async def _follow(self, cluster: ClusterSettings, client: Client, reader: Reader, feed: Feed) -> None:
+        kind = ResourceType(reader.group, reader.versions, reader.plural, reader.namespaced)
+        while True:
+            reflector = Reflector(
+                client,
+                kind,
+                reader,
+                clock=self.clock,
+                gate=self._gate,
+                namespace=feed.key.scope or None,
+                poll_interval=cluster.poll_interval or reader.poll,
+                page_size=cluster.page_size,
+                watch_list=cluster.watch_list,
+                timing=self._timing,
+                observer=_Counts(feed),
+            )
+            try:
+                async with aclosing(reflector.changes()) as changes:
+                    async for change in changes:
+                        feed.max_silence = reflector.max_silence
+                        self._take(feed, change)
+                        if client.clock_skew is not None:
+                            self.store.skew(cluster.name, client.clock_skew)
+            except Exception:  # noqa: BLE001 - a defect in one task may not end the others
+                _log.exception(
+                    "a defect of this program", extra={"cluster": cluster.title, "resource": str(kind)}
+                )
+                self.store.outage(
+                    feed, ApiError("a defect of this program, see the log", reason=OutageReason.BAD_ANSWER)
+                )
+            await self.clock.sleep(PAUSE_AFTER_DEFECT)
+
+    def _take(self, feed: Feed, change: Change[Reading]) -> None:
+        match change:
+            case Listed(values=values, first=first, complete=complete):
+                self.store.listed(feed, values, first=first, complete=complete)
+                self._herald.contact(feed)
+            case Put(value=value):
+                self.store.put(feed, value)
+            case Gone(value=value):
+                self.store.drop(feed, value)
+            case Contact():
+                self.store.contact(feed)
+                self._herald.contact(feed)
+            case Outage(error=error):
+                self.store.outage(feed, error)
+                self._herald.outage(feed, error)
+            case Missing():
+                self._herald.missing(feed)
+                self.store.missing(feed)
+        if self.store.news:
+            for news in self.store.news:
+                self._herald.news(news)
+            self.store.news.clear()

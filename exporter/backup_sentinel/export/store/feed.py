@@ -1,0 +1,109 @@
+"""The objects of one resource in one cluster as they were last seen, and how well they can be seen.
+
+An outage empties nothing. A listing replaces what it saw at once and what it did not see only when it is complete.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from backup_sentinel.errors import ApiError
+from backup_sentinel.model import Problem, Record
+
+ObjectName = tuple[str, str]
+"""Namespace and name."""
+
+
+class FeedKey(NamedTuple):
+    """One resource of one operator in one cluster; `scope` is the one namespace it is limited to, or ""."""
+
+    cluster: str
+    operator: str
+    resource: str
+    scope: str = ""
+
+
+class Feed(msgspec.Struct, kw_only=True):
+    """State of one `FeedKey`. `record` is the kind of record its objects give."""
+
+    key: FeedKey
+    record: str
+    max_silence: float
+    objects: dict[str, dict[str, tuple[Record, ...]]] = msgspec.field(default_factory=dict)
+    unseen: dict[str, dict[str, tuple[Record, ...]]] | None = None
+    anonymous: bool = False
+    problems: dict[ObjectName, tuple[Problem, ...]] = msgspec.field(default_factory=dict)
+
+    synced: bool = False
+    """A complete listing has been seen at least once."""
+    up: bool | None = None
+    missing: bool = False
+    error: ApiError | None = None
+    last_contact: float | None = None
+    lists: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
+    watches: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
+    events: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of objects known."""
+        held = sum(map(len, self.objects.values()))
+        return held + (sum(map(len, self.unseen.values())) if self.unseen is not None else 0)
+
+    def begin(self) -> None:
+        """Start a listing: what is not seen until `finish` is gone."""
+        self.resume()
+        self.unseen, self.objects, self.anonymous = self.objects, {}, False
+
+    def resume(self) -> None:
+        """Give up a listing that did not come to its end: everything known stays known."""
+        if self.unseen is None:
+            return
+        for namespace, names in self.unseen.items():
+            self.objects.setdefault(namespace, {}).update(names)
+        self.unseen = None
+
+    def finish(self) -> Iterator[tuple[ObjectName, tuple[Record, ...]]]:
+        """End a listing; yield the objects that it did not show.
+
+        If it showed an object whose name cannot be read, nothing is taken for gone: it may be any of them.
+        """
+        if self.anonymous:
+            self.resume()
+        gone, self.unseen = self.unseen or {}, None
+        self.synced = True
+        for namespace, names in gone.items():
+            for name, records in names.items():
+                self.problems.pop((namespace, name), None)
+                yield (namespace, name), records
+
+    def get(self, namespace: str, name: str) -> tuple[Record, ...]:
+        """Return the records of an object; none if it is not known."""
+        for known in (self.objects, self.unseen or {}):
+            records = known.get(namespace, {}).get(name)
+            if records is not None:
+                return records
+        return ()
+
+    def set(self, namespace: str, name: str, records: tuple[Record, ...]) -> None:
+        """Remember the records of an object that was just seen."""
+        self._unsee(namespace, name)
+        self.objects.setdefault(namespace, {})[name] = records
+
+    def pop(self, namespace: str, name: str) -> tuple[Record, ...]:
+        """Forget an object; return its records."""
+        self.problems.pop((namespace, name), None)
+        records = self.objects.get(namespace, {}).pop(name, None)
+        return records if records is not None else self._unsee(namespace, name)
+
+    def _unsee(self, namespace: str, name: str) -> tuple[Record, ...]:
+        return self.unseen.get(namespace, {}).pop(name, ()) if self.unseen is not None else ()
+
+    def news(self, name: ObjectName, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        """Remember the problems of an object; return those that it did not have before."""
+        if not problems:
+            self.problems.pop(name, None)
+            return ()
+        before = self.problems.get(name, ())
+        self.problems[name] = problems
+        return tuple(problem for problem in problems if problem not in before)

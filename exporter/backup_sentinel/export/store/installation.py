@@ -1,0 +1,251 @@
+"""Everything that is known of one operator in one cluster. All joins between its kinds of objects happen here."""
+
+from collections.abc import Iterator
+
+from backup_sentinel.export.settings import ExportSettings
+from backup_sentinel.model import (
+    Deletion,
+    Location,
+    Outcome,
+    Record,
+    Repository,
+    Run,
+    Schedule,
+    ScheduleKey,
+    Volume,
+)
+
+from .feed import Feed
+from .marks import Marks, NamespaceKey, Scope
+from .places import Place, PlaceKey, place_key
+from .promise import latest
+from .stream import Stream
+from .volumes import Volumes
+
+
+class Installation:
+    """One operator in one cluster. Times are Unix seconds."""
+
+    def __init__(self, cluster: str, operator: str, settings: ExportSettings, marks: Marks) -> None:
+        self.cluster = cluster
+        self.operator = operator
+        self.feeds: list[Feed] = []
+        self.streams: dict[ScheduleKey, Stream] = {}
+        self.places: dict[PlaceKey, Place] = {}
+        self.repositories: dict[PlaceKey, Repository] = {}
+        self.volumes = Volumes()
+        self._settings = settings
+        self._marks = marks
+        self._namespaces: dict[str, set[ScheduleKey]] = {}
+        self._failed_deletions: dict[str, set[str]] = {}
+        self._restored: dict[str, float] = {}
+        self._touched: set[ScheduleKey] = set()
+        self._references_changed = True
+        self._unscheduled = False
+
+    # Records -----------------------------------------------------------------------------------------------
+
+    def enter(self, record: Record, *, history: bool, now: float) -> None:
+        """Take in a new or changed record; `history` says that it was there before anything was watched."""
+        match record:
+            case Run():
+                self._enter_run(record, history=history)
+            case Schedule():
+                stream = self._stream(record.key)
+                stream.promise(record, self._settings, now)
+                self._references_changed = True
+                self._marks.stream(record.key)
+            case Location():
+                self._place(place_key(record), record)
+            case Repository():
+                self.repositories[place_key(record)] = record
+                self._marks.add(Scope.REPOSITORY, place_key(record))
+            case Volume():
+                self.volumes.put(record)
+                self._weigh(record)
+            case Deletion():
+                self._deletion(record, failed=record.failed)
+
+    def withdraw(self, record: Record, *, now: float) -> None:
+        """Take out a record whose object is gone, or tells it no longer."""
+        match record:
+            case Run():
+                stream = self.streams[record.key]
+                stream.leave((record.namespace, record.name), self.volumes.lost(record))
+                self._marks.stream(record.key)
+            case Schedule():
+                self.streams[record.key].withdraw(now)
+                self._references_changed = True
+                self._marks.stream(record.key)
+            case Location():
+                self._place(place_key(record), None)
+            case Repository():
+                self.repositories.pop(place_key(record), None)
+                self._marks.add(Scope.REPOSITORY, place_key(record))
+            case Volume():
+                self.volumes.drop(record)
+                self._weigh(record)
+            case Deletion():
+                self._deletion(record, failed=False)
+
+    def settle(self) -> None:
+        """Close the books on all runs taken in since the last call: nothing older will turn up."""
+        for key in self._touched:
+            if key in self.streams:
+                self.streams[key].ledger.close()
+        self._touched.clear()
+
+    def _stream(self, key: ScheduleKey) -> Stream:
+        stream = self.streams.get(key)
+        if stream is None:
+            stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled)
+            self._namespaces.setdefault(key.namespace, set()).add(key)
+        return stream
+
+    def _enter_run(self, run: Run, *, history: bool) -> None:
+        stream = self._stream(run.key)
+        stream.enter(run, history=history)
+        self._touched.add(run.key)
+        if self._restored and run.of_run is None and run.name in self._restored:
+            stream.last_restore_success = latest([stream.last_restore_success, self._restored.pop(run.name)])
+        if (
+            run.outcome is Outcome.SUCCEEDED
+            and run.size is None
+            and (size := self.volumes.size(run)) is not None
+        ):
+            stream.memory.resize((run.namespace, run.name), size)
+        self._marks.stream(run.key)
+
+    def _weigh(self, volume: Volume) -> None:
+        run = self.find_run(volume.run, namespace=volume.namespace, action=volume.action)
+        if run is None:
+            return
+        if (
+            run.outcome is Outcome.SUCCEEDED
+            and run.size is None
+            and (size := self.volumes.size(run)) is not None
+        ):
+            self.streams[run.key].memory.resize((run.namespace, run.name), size)
+        self._marks.stream(run.key)
+
+    def restored(self, name: str, clock: float) -> None:
+        """A restore of the run of that name succeeded; remembered until such a run is seen."""
+        run = self.find_run(name)
+        if run is None:
+            self._restored[name] = max(clock, self._restored.get(name, clock))
+            return
+        stream = self.streams[run.key]
+        stream.last_restore_success = latest([stream.last_restore_success, clock])
+        self._marks.stream(run.key)
+
+    def find_run(self, name: str, *, namespace: str | None = None, action: str | None = None) -> Run | None:
+        """Return the run that an object of that name stands for; without an action anything but a restore."""
+        for feed in self.feeds:
+            if feed.record != "run":
+                continue
+            for held in feed.objects if namespace is None else (namespace,):
+                for record in feed.get(held, name):
+                    if isinstance(record, Run) and (
+                        record.key.action == action if action is not None else record.of_run is None
+                    ):
+                        return record
+        return None
+
+    def _deletion(self, deletion: Deletion, *, failed: bool) -> None:
+        names = self._failed_deletions.setdefault(deletion.namespace, set())
+        if failed:
+            names.add(deletion.name)
+        else:
+            names.discard(deletion.name)
+        self._marks.add(Scope.NAMESPACE, NamespaceKey(self.cluster, self.operator, deletion.namespace))
+
+    def _place(self, key: PlaceKey, location: Location | None) -> None:
+        if location is None:
+            self.places.pop(key, None)
+        else:
+            self.places[key] = Place(key=key, location=location)
+        self._references_changed = True
+        self._marks.add(Scope.LOCATION, key)
+
+    # Time --------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Let time pass: expiries, tombstones, and locations that are named and do not exist."""
+        schedules_known = self._synced("schedule")
+        for stream in list(self.streams.values()):
+            if stream.stock.settle(stream.runs.values(), now):
+                self._marks.stream(stream.key)
+            if stream.schedule is None and stream.key.schedule and schedules_known:
+                self._bury(stream, now)
+        if self._references_changed:
+            self._references_changed = False
+            self._imagine_places()
+
+    def _bury(self, stream: Stream, now: float) -> None:
+        if stream.deleted is not None and stream.deleted + self._settings.tombstone_seconds <= now:
+            stream.deleted = None
+            self._marks.stream(stream.key)
+        if stream.deleted is None and not stream.runs:
+            del self.streams[stream.key]
+            self._namespaces[stream.key.namespace].discard(stream.key)
+            self._marks.stream(stream.key)
+
+    def _imagine_places(self) -> None:
+        wanted: set[PlaceKey] = set()
+        if self._synced("location"):
+            wanted = {
+                PlaceKey(self.cluster, self.operator, key.namespace, stream.schedule.location)
+                for key, stream in self.streams.items()
+                if stream.schedule is not None and stream.schedule.location is not None
+            }
+        idle = {key for key, place in self.places.items() if place.location is None and key not in wanted}
+        for key in idle:
+            del self.places[key]
+        new = wanted - self.places.keys()
+        self.places.update({key: Place(key=key) for key in new})
+        for key in idle | new:
+            self._marks.add(Scope.LOCATION, key)
+
+    # Feeds -------------------------------------------------------------------------------------------------
+
+    def reconsider(self) -> None:
+        """A feed was listed for the first time, or could not be: what follows from knowing it may change."""
+        feeds = [feed for feed in self.feeds if feed.record == "schedule"]
+        self._unscheduled = bool(feeds) and all(feed.up is False and not feed.synced for feed in feeds)
+        self._references_changed = True
+        for stream in self.streams.values():
+            if stream.unscheduled is not self._unscheduled:
+                stream.unscheduled = self._unscheduled
+                self._marks.stream(stream.key)
+
+    def _synced(self, record: str) -> bool:
+        """Tell whether all feeds of a kind of record have been listed, and there is one."""
+        feeds = [feed for feed in self.feeds if feed.record == record]
+        return bool(feeds) and all(feed.synced for feed in feeds)
+
+    def refresh(self, stream: Stream) -> Stream:
+        """Bring up to date what a stream knows of the volumes of its newest run."""
+        newest = stream.memory.newest
+        if newest is None:
+            stream.volumes = ()
+        elif (sums := self.volumes.sums(newest)) or (newest.namespace, newest.name) in stream.runs:
+            stream.volumes = sums
+        stream.deadline = stream.due_by(self.volumes.lost)
+        stream.recovery = stream.recovery_point(self.volumes.lost)
+        return stream
+
+    def expired(self, namespace: str) -> int:
+        """Return how many runs of a namespace have expired and still exist."""
+        return sum(self.streams[key].stock.expired for key in self._namespaces.get(namespace, ()))
+
+    def failed_deletions(self, namespace: str) -> int:
+        """Return how many requests to delete a run of a namespace ended with errors."""
+        return len(self._failed_deletions.get(namespace, ()))
+
+    def subjects(self) -> Iterator[tuple[Scope, object]]:
+        """Iterate over all subjects."""
+        yield from ((Scope.STREAM, key) for key in self.streams)
+        yield from ((Scope.LOCATION, key) for key in self.places)
+        yield from ((Scope.REPOSITORY, key) for key in self.repositories)
+        for namespace in self._namespaces.keys() | self._failed_deletions.keys():
+            yield Scope.NAMESPACE, NamespaceKey(self.cluster, self.operator, namespace)

@@ -1,0 +1,131 @@
+"""What is remembered of the own runs of one stream after their objects are gone: instants, and the size history."""
+
+from bisect import insort
+from collections.abc import Callable
+from statistics import median
+from typing import NamedTuple
+
+import msgspec
+
+from backup_sentinel.export.settings import PartialCounts
+from backup_sentinel.model import DECISIVE, Outcome, Run
+
+from .promise import latest
+
+BASELINE_RUNS = 7
+"""The size of a success is compared with the median of so many successes before it."""
+
+FAILURES_KEPT = 1000
+
+RunName = tuple[str, str]
+"""Namespace and name of the object that stands for a run."""
+
+
+class Success(NamedTuple):
+    """One success as the size history keeps it; ordered by its clock."""
+
+    clock: float
+    name: RunName
+    size: float | None
+    items: float | None
+
+
+class Memory(msgspec.Struct):
+    """Instants only grow, so the order in which runs are seen does not matter. Times in Unix seconds."""
+
+    last_attempt: float | None = None
+    last_success: float | None = None
+    last_partial: float | None = None
+    last_failure: float | None = None
+    recovery: float | None = None
+    longest: float | None = None
+    newest: Run | None = None
+    failures: list[float] = msgspec.field(default_factory=list)
+    successes: list[Success] = msgspec.field(default_factory=list)
+    partials: dict[RunName, Run] = msgspec.field(default_factory=dict)
+
+    def learn(self, run: Run) -> None:
+        """Take in an own run; the same run may be told any number of times."""
+        clock = run.clock
+        if clock is None:
+            return
+        self.last_attempt = latest([self.last_attempt, clock])
+        if run.outcome not in DECISIVE:
+            return
+        if self.newest is None or self.newest.clock is None or clock >= self.newest.clock:
+            self.newest = run
+        if run.started is not None and run.ended is not None and run.ended >= run.started:
+            self.longest = latest([self.longest, run.ended - run.started])
+        name = (run.namespace, run.name)
+        if run.outcome is Outcome.SUCCEEDED:
+            self.last_success = latest([self.last_success, clock])
+            self.recovery = latest([self.recovery, start(run)])
+            self._weigh(Success(clock, name, run.size, run.items))
+        elif run.outcome is Outcome.PARTIAL:
+            self.last_partial = latest([self.last_partial, clock])
+            self.partials[name] = run
+        else:
+            self.last_failure = latest([self.last_failure, clock])
+            if clock not in self.failures:
+                insort(self.failures, clock)
+                del self.failures[:-FAILURES_KEPT]
+        self._forget_settled()
+
+    def forget(self, name: RunName, *, counts: bool) -> None:
+        """The object of a partial run is gone; `counts` says whether it was a recovery point."""
+        run = self.partials.pop(name, None)
+        if run is not None and counts:
+            self.recovery = latest([self.recovery, start(run)])
+
+    def recovery_point(self, counts: Callable[[Run], bool]) -> float | None:
+        """Return the start of the newest run that could be recovered from."""
+        return latest([self.recovery, *(start(run) for run in self.partials.values() if counts(run))])
+
+    def consecutive_failures(self) -> int:
+        """Return how many runs in a row failed, newest backwards."""
+        return len(self.failures)
+
+    def resize(self, name: RunName, size: float) -> bool:
+        """Set the size of a success that its volumes have told; return whether that changed anything."""
+        for index, success in enumerate(self.successes):
+            if success.name == name and success.size != size:
+                self.successes[index] = success._replace(size=size)
+                return True
+        return False
+
+    def baseline(self) -> float | None:
+        """Return the median size in bytes of the successes before the newest; None without any."""
+        sizes = [success.size for success in self.successes[:-1] if success.size is not None]
+        return median(sizes[-BASELINE_RUNS:]) if sizes else None
+
+    def _weigh(self, success: Success) -> None:
+        for index, known in enumerate(self.successes):
+            if known.name == success.name and known.clock == success.clock:
+                if success.size is None:
+                    success = success._replace(size=known.size)
+                self.successes[index] = success
+                return
+        insort(self.successes, success, key=lambda known: known.clock)
+        del self.successes[: -BASELINE_RUNS - 1]
+
+    def _forget_settled(self) -> None:
+        good = latest([self.last_success, self.last_partial])
+        if good is not None:
+            self.failures = [clock for clock in self.failures if clock > good]
+        if self.last_success is not None:
+            for name in [
+                n for n, run in self.partials.items() if run.clock is None or run.clock < self.last_success
+            ]:
+                del self.partials[name]
+
+
+def start(run: Run) -> float | None:
+    """Return when the data of a run was taken: its start, else its creation."""
+    return run.started if run.started is not None else run.created
+
+
+def counts_as_recovery(run: Run, mode: PartialCounts, failed_volumes: int) -> bool:
+    """Tell whether a partly failed run is a recovery point; `failed_volumes` as told by its volume objects."""
+    if mode != "without-failed-volumes":
+        return mode == "always"
+    return not failed_volumes and not run.failed_volumes

@@ -1,0 +1,260 @@
+"""The state of all clusters. Readings of objects go in, changed subjects come out for whoever shows them."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import NamedTuple, Protocol
+
+from backup_sentinel.errors import ApiError, OutageReason, ProblemReason
+from backup_sentinel.export.settings import ExportSettings
+from backup_sentinel.model import Outcome, Problem, Record, Run, Schedule, ScheduleKey, Volume
+
+from .feed import Feed, FeedKey
+from .installation import Installation
+from .marks import Marks, NamespaceKey, Scope
+from .places import PlaceKey
+
+
+class Reading(Protocol):
+    """What a profile made of one object."""
+
+    @property
+    def namespace(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def records(self) -> tuple[Record, ...]: ...  # noqa: D102
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...  # noqa: D102
+
+
+class News(NamedTuple):
+    """Problems of an object that it did not have when it was last seen."""
+
+    feed: FeedKey
+    namespace: str
+    name: str
+    problems: tuple[Problem, ...]
+
+
+class NamespaceFacts(NamedTuple):
+    """What is added up over one namespace of backup resources."""
+
+    key: NamespaceKey
+    expired: int
+    failed_deletions: int
+
+
+class ClusterFacts(NamedTuple):
+    """Whether a cluster answers. `up` is None until it is known; `blind` seconds without an answer so far."""
+
+    cluster: str
+    up: bool | None = None
+    blind: float = 0.0
+    clock_skew: float | None = None
+
+
+class Store:
+    """All that is known; every method leaves it consistent. `now` gives Unix seconds."""
+
+    def __init__(self, settings: ExportSettings, now: Callable[[], float]) -> None:
+        self.settings = settings
+        self.marks = Marks()
+        self.feeds: dict[FeedKey, Feed] = {}
+        self.clusters: dict[str, ClusterFacts] = {}
+        self.news: list[News] = []
+        self._now = now
+        self._installations: dict[str, dict[str, Installation]] = {}
+        self._ticked: float | None = None
+
+    def installations(self, cluster: str | None = None) -> list[Installation]:
+        """Return what is known of each operator, in all clusters or in one."""
+        names = self._installations if cluster is None else [cluster]
+        return [known for name in names for known in self._installations.get(name, {}).values()]
+
+    def feed(self, key: FeedKey, *, record: str, max_silence: float) -> Feed:
+        """Return the feed of a resource, made when first asked for."""
+        if key not in self.feeds:
+            self.feeds[key] = Feed(key=key, record=record, max_silence=max_silence)
+            self.clusters.setdefault(key.cluster, ClusterFacts(key.cluster))
+            operators = self._installations.setdefault(key.cluster, {})
+            if key.operator not in operators:
+                operators[key.operator] = Installation(key.cluster, key.operator, self.settings, self.marks)
+            operators[key.operator].feeds.append(self.feeds[key])
+            self.marks.add(Scope.RESOURCE, key)
+        return self.feeds[key]
+
+    def remove_cluster(self, cluster: str) -> None:
+        """Forget everything about a cluster that is no longer configured."""
+        for key in [key for key in self.feeds if key.cluster == cluster]:
+            del self.feeds[key]
+            self.marks.add(Scope.RESOURCE, key)
+        for known in self.installations(cluster):
+            for scope, subject in known.subjects():
+                self.marks.add(scope, subject)
+        self._installations.pop(cluster, None)
+        self.clusters.pop(cluster, None)
+        self.marks.add(Scope.CLUSTER, cluster)
+
+    # What a reflector tells --------------------------------------------------------------------------------
+
+    def listed(self, feed: Feed, readings: Iterable[Reading], *, first: bool, complete: bool) -> None:
+        """Take in a part of a listing; with `complete` everything it did not show is gone."""
+        owner = self._owner(feed)
+        if first:
+            feed.begin()
+        for reading in readings:
+            self._read(feed, owner, reading, history=not feed.synced)
+        if complete:
+            fresh = not feed.synced
+            for _, records in feed.finish():
+                self._withdraw(owner, records)
+            owner.settle()
+            if fresh:
+                owner.reconsider()
+        self.contact(feed)
+
+    def put(self, feed: Feed, reading: Reading) -> None:
+        """Take in one new or changed object."""
+        owner = self._owner(feed)
+        self._read(feed, owner, reading, history=False)
+        owner.settle()
+        self.contact(feed)
+
+    def drop(self, feed: Feed, reading: Reading) -> None:
+        """Take out an object that is gone."""
+        self._withdraw(self._owner(feed), feed.pop(reading.namespace, reading.name))
+        self.contact(feed)
+
+    def contact(self, feed: Feed) -> None:
+        """The server gave a sign of life about the feed's resource."""
+        feed.last_contact = self._now()
+        self.marks.add(Scope.RESOURCE, feed.key)
+        if feed.up is not True:
+            feed.up, feed.missing, feed.error = True, False, None
+            self._reachability(feed)
+
+    def outage(self, feed: Feed, error: ApiError) -> None:
+        """The server did not answer, or not what was asked: what is known stays, and grows old."""
+        feed.resume()
+        feed.up, feed.missing, feed.error = False, False, error
+        self.marks.add(Scope.RESOURCE, feed.key)
+        self._reachability(feed)
+
+    def missing(self, feed: Feed) -> None:
+        """The resource is not served: ordinary if it never was, an outage once objects of it were known."""
+        feed.resume()
+        feed.up, feed.missing, feed.error = (False if feed.synced else None), True, None
+        self.marks.add(Scope.RESOURCE, feed.key)
+        self._reachability(feed)
+
+    def skew(self, cluster: str, seconds: float) -> None:
+        """Tell by how many seconds the clock of an API server is ahead of ours."""
+        facts = self.clusters.get(cluster)
+        if facts is not None and facts.clock_skew != seconds:
+            self.clusters[cluster] = facts._replace(clock_skew=seconds)
+            self.marks.add(Scope.CLUSTER, cluster)
+
+    def waiting(self) -> list[FeedKey]:
+        """Return the resources that can be reached and have not been listed yet."""
+        return [
+            key for key, feed in self.feeds.items() if not (feed.synced or feed.missing or feed.up is False)
+        ]
+
+    def tick(self) -> None:
+        """Let time pass."""
+        now = self._now()
+        for known in self.installations():
+            known.tick(now)
+        elapsed = now - self._ticked if self._ticked is not None else 0.0
+        for cluster, facts in self.clusters.items():
+            if facts.up is False and elapsed > 0:
+                self.clusters[cluster] = facts._replace(blind=facts.blind + elapsed)
+                self.marks.add(Scope.CLUSTER, cluster)
+        self._ticked = now
+
+    def _owner(self, feed: Feed) -> Installation:
+        return self._installations[feed.key.cluster][feed.key.operator]
+
+    def _read(self, feed: Feed, owner: Installation, reading: Reading, *, history: bool) -> None:
+        name = (reading.namespace, reading.name)
+        fresh = feed.news(name, reading.problems) if reading.name else reading.problems
+        if fresh:
+            self.news.append(News(feed.key, *name, fresh))
+        if not reading.name:
+            feed.anonymous = True
+            return
+        before = feed.get(*name)
+        records = reading.records
+        if not records and any(problem.reason is ProblemReason.UNDECODABLE for problem in reading.problems):
+            records = before
+        feed.set(*name, records)
+        if before and records is not before:
+            kept = {_identity(record) for record in records}
+            self._withdraw(owner, tuple(record for record in before if _identity(record) not in kept))
+        for record in records:
+            owner.enter(record, history=history, now=self._now())
+            if isinstance(record, Run) and record.of_run is not None:
+                self._restored(record)
+
+    def _withdraw(self, owner: Installation, records: tuple[Record, ...]) -> None:
+        for record in records:
+            owner.withdraw(record, now=self._now())
+
+    def _restored(self, restore: Run) -> None:
+        if restore.outcome is not Outcome.SUCCEEDED or restore.of_run is None or restore.clock is None:
+            return
+        cluster = self.settings.restore_tests.get(restore.key.cluster, restore.key.cluster)
+        tested = self._installations.get(cluster, {}).get(restore.key.operator)
+        if tested is not None:
+            tested.restored(restore.of_run, restore.clock)
+
+    def _reachability(self, feed: Feed) -> None:
+        cluster = feed.key.cluster
+        feeds = [other for known in self.installations(cluster) for other in known.feeds]
+        up = any(other.up or other.missing or _answered(other) for other in feeds)
+        facts = self.clusters[cluster]
+        if facts.up is not up and (up or all(other.up is not None for other in feeds)):
+            self.clusters[cluster] = facts._replace(up=up)
+            self.marks.add(Scope.CLUSTER, cluster)
+        if feed.record == "schedule":
+            self._owner(feed).reconsider()
+
+    # What others ask ---------------------------------------------------------------------------------------
+
+    def subject(self, scope: Scope, key: Hashable) -> object | None:
+        """Return the subject of a mark, brought up to date; None if it is gone."""
+        if scope is Scope.CLUSTER:
+            return self.clusters.get(str(key))
+        if isinstance(key, FeedKey):
+            return self.feeds.get(key)
+        assert isinstance(key, ScheduleKey | PlaceKey | NamespaceKey)
+        owner = self._installations.get(key.cluster, {}).get(key.operator)
+        if owner is None:
+            return None
+        if isinstance(key, ScheduleKey):
+            stream = owner.streams.get(key)
+            return None if stream is None else owner.refresh(stream)
+        if isinstance(key, NamespaceKey):
+            return NamespaceFacts(key, owner.expired(key.namespace), owner.failed_deletions(key.namespace))
+        return owner.places.get(key) if scope is Scope.LOCATION else owner.repositories.get(key)
+
+
+def _answered(feed: Feed) -> bool:
+    """Tell whether the API server answered, though not with what was asked for."""
+    return feed.error is not None and feed.error.reason in {
+        OutageReason.FORBIDDEN,
+        OutageReason.NOT_SERVED,
+        OutageReason.EXPIRED,
+    }
+
+
+def _identity(record: Record) -> object:
+    """Return what tells the records of one object apart."""
+    match record:
+        case Run():
+            return Run, record.key
+        case Schedule():
+            return Schedule, record.key
+        case Volume():
+            return Volume, record.action, record.run
+        case _:
+            return type(record)

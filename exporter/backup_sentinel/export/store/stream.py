@@ -1,0 +1,197 @@
+"""State of one stream of runs: the runs that exist, what outlives them, and the promise of its schedule."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from backup_sentinel.export.settings import ExportSettings
+from backup_sentinel.model import OPEN, Outcome, Run, Schedule, ScheduleKey
+
+from .ledger import Ledger
+from .memory import Memory, RunName, counts_as_recovery, start
+from .promise import Expectation, expect, flaw, latest, slot
+from .stock import Stock
+
+SYNC_TOLERANCE = 60.0
+"""Seconds by which the operator's clock may lag behind the API server's."""
+
+DEFAULT_TIMEOUT = 4 * 3600.0
+LONGEST_FACTOR = 3.0
+
+
+class VolumeSum(msgspec.Struct, frozen=True):
+    """Volume data of one run in one target namespace: bytes, and how many volumes failed."""
+
+    target_namespace: str
+    size: float | None
+    failures: int
+
+
+def came_from_elsewhere(run: Run) -> bool:
+    """Tell whether a finished object seen for the first time is a copy of a run that happened elsewhere.
+
+    Operators that list a shared bucket create objects for what they find (Velero: pkg/controller/
+    backup_sync_controller.go). An own object is created before its run starts, a copy after the run ended.
+    """
+    if not run.synced_copies or run.created is None or run.outcome in OPEN:
+        return False
+    if run.started is not None and run.created > run.started + SYNC_TOLERANCE:
+        return True
+    return run.ended is not None and run.created > run.ended
+
+
+class Stream(msgspec.Struct, kw_only=True):
+    """State of one `ScheduleKey`. Times in Unix seconds, durations in seconds."""
+
+    key: ScheduleKey
+    runs: dict[RunName, Run] = msgspec.field(default_factory=dict)
+    open: dict[RunName, Run] = msgspec.field(default_factory=dict)
+    existing: dict[Outcome, int] = msgspec.field(default_factory=dict)
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    memory: Memory = msgspec.field(default_factory=Memory)
+    stock: Stock = msgspec.field(default_factory=Stock)
+
+    schedule: Schedule | None = None
+    expectation: Expectation = Expectation()
+    flaw: str | None = None
+    created: float | None = None
+    deleted: float | None = None
+    paused_since: float | None = None
+    unpaused: float | None = None
+    cron_changed: float | None = None
+    last_restore_success: float | None = None
+    volumes: tuple[VolumeSum, ...] = ()
+    deadline: float | None = None
+    recovery: float | None = None
+    unscheduled: bool = False
+    """The operator's schedules cannot be read, so that a stream without a schedule must be taken for a live one."""
+
+    def enter(self, run: Run, *, history: bool) -> None:
+        """Take in a new or changed run; `history` says that it was there before anything was watched."""
+        name = (run.namespace, run.name)
+        before = self.runs.get(name)
+        run.synced = came_from_elsewhere(run) if before is None else before.synced
+        if run.synced:
+            run.clock = start(run)
+        if before is not None:
+            self._take_out(name, before)
+        self.runs[name] = run
+        self.stock.add(run)
+        if run.synced:
+            return
+        self.existing[run.outcome] = self.existing.get(run.outcome, 0) + 1
+        if run.outcome in OPEN:
+            self.open[name] = run
+        self.memory.learn(run)
+        self.ledger.see(run, history=history)
+
+    def leave(self, name: RunName, failed_volumes: int) -> None:
+        """Take out a run whose object is gone; what was learned from it stays."""
+        run = self.runs.get(name)
+        if run is None:
+            return
+        self._take_out(name, run)
+        if not run.synced:
+            self.ledger.lose(run)
+            self.memory.forget(name, counts=self._counts(run, failed_volumes))
+
+    def _take_out(self, name: RunName, run: Run) -> None:
+        del self.runs[name]
+        self.stock.remove(run, self.runs.values())
+        if not run.synced:
+            self.open.pop(name, None)
+            self.existing[run.outcome] -= 1
+
+    def promise(self, schedule: Schedule, settings: ExportSettings, now: float) -> None:
+        """Take in the schedule: new, changed, or created again under the same name."""
+        before = self.schedule
+        self.created = min((t for t in (self.created, schedule.created) if t is not None), default=None)
+        self.deleted = None
+        if schedule.paused:
+            self.paused_since = self.paused_since if self.paused_since is not None else now
+        elif self.paused_since is not None:
+            self.paused_since, self.unpaused = None, now
+        if before is not None and (before.crons, before.timezone) != (schedule.crons, schedule.timezone):
+            self.cron_changed = now
+        if before is None or before.crons != schedule.crons or before.timezone != schedule.timezone:
+            self.flaw = flaw(schedule)
+        self.schedule = schedule
+        self.expectation = expect(self.key, schedule, settings)
+
+    def withdraw(self, now: float) -> None:
+        """The schedule's object is gone."""
+        if self.schedule is not None:
+            self.schedule, self.deleted = None, now
+
+    @property
+    def live(self) -> bool:
+        """Whether verdicts about the stream are due: it has a schedule, or needs none, or it cannot be known."""
+        return self.schedule is not None or not self.key.schedule or self.unscheduled
+
+    @property
+    def location(self) -> str | None:
+        """Where the runs go: as the schedule says, else as the newest decisive run did."""
+        if self.schedule is not None and self.schedule.location is not None:
+            return self.schedule.location
+        if not self.key.schedule:
+            return None
+        return self.memory.newest.location if self.memory.newest is not None else None
+
+    @property
+    def last_attempt(self) -> float | None:
+        """Clock of the newest own run, or what the operator itself remembers, whichever is later."""
+        return latest([self.memory.last_attempt, self.schedule.last_attempt if self.schedule else None])
+
+    @property
+    def last_success(self) -> float | None:
+        """Clock of the newest success, or what the operator itself remembers, whichever is later."""
+        return latest([self.memory.last_success, self.schedule.last_success if self.schedule else None])
+
+    @property
+    def next_due(self) -> float | None:
+        """The slot that is owed: the first after the last attempt, in the past when it was missed."""
+        schedule = self.schedule
+        if schedule is None or schedule.on_demand:
+            return None
+        if schedule.next_due is not None:
+            return schedule.next_due
+        base = latest([self.last_attempt, schedule.skipped, schedule.created, self.unpaused])
+        return None if base is None else slot(schedule, base)
+
+    def due_by(self, failed_volumes: Callable[[Run], int]) -> float | None:
+        """Until when there must be a newer recovery point."""
+        schedule = self.schedule
+        if schedule is None:
+            return None
+        point = self.recovery_point(failed_volumes)
+        if self.expectation.max_age is not None:
+            base = point if point is not None else self.created
+            return None if base is None else base + self.expectation.max_age
+        if schedule.on_demand:
+            return None
+        base = latest([point, self.created, self.unpaused, self.cron_changed])
+        second = None if base is None else slot(schedule, base, nth=2)
+        return None if second is None else second + self.expectation.start_grace
+
+    def recovery_point(self, failed_volumes: Callable[[Run], int]) -> float | None:
+        """Start of the newest run that could be recovered from."""
+        known = self.memory.recovery_point(lambda run: self._counts(run, failed_volumes(run)))
+        return latest([known, self.schedule.last_success if self.schedule else None])
+
+    def _counts(self, run: Run, failed_volumes: int) -> bool:
+        return counts_as_recovery(run, self.expectation.partial_counts, failed_volumes)
+
+    def oldest(self, outcome: Outcome) -> Run | None:
+        """Return the oldest own run that is pending or running; None if there is none with a known start."""
+        runs = [run for run in self.open.values() if run.outcome is outcome and start(run) is not None]
+        return min(runs, key=lambda run: start(run) or 0.0, default=None)
+
+    @property
+    def running_deadline(self) -> float | None:
+        """Until when the oldest running run must have ended: its timeout, or thrice the longest known run."""
+        run = self.oldest(Outcome.RUNNING)
+        begun = start(run) if run is not None else None
+        if run is None or begun is None:
+            return None
+        timeout = run.timeout if run.timeout is not None else DEFAULT_TIMEOUT
+        return begun + max(timeout, LONGEST_FACTOR * (self.memory.longest or 0.0))

@@ -1,0 +1,99 @@
+"""Routes of the exporter."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from backup_sentinel import __version__
+from backup_sentinel.export.exposition import Renderer, negotiate, wants_gzip
+from backup_sentinel.export.overview import survey
+from backup_sentinel.export.store import Store
+
+from .page import render
+
+Post = Callable[[dict[str, str]], Awaitable[dict[str, Any]]]
+"""A command by POST: the query's parameters in, what happened out. Raises ValueError for a bad parameter."""
+
+
+class Site:
+    """Answers about one store. `titles` are what people call the clusters, `posts` extra commands by path."""
+
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        now: Callable[[], float],
+        *,
+        titles: dict[str, str] | None = None,
+        posts: dict[str, Post] | None = None,
+    ) -> None:
+        self._store = store
+        self._renderer = renderer
+        self._now = now
+        self._titles = titles or {}
+        self._posts = posts or {}
+
+    def application(self) -> Starlette:
+        """Return the routes."""
+        return Starlette(
+            routes=[
+                Route("/metrics", self.metrics),
+                Route("/-/healthy", self.healthy),
+                Route("/-/ready", self.ready),
+                Route("/api/v1/schedules", self.schedules),
+                Route("/", self.index),
+                *(Route(path, self._command, methods=["POST"]) for path in self._posts),
+            ]
+        )
+
+    async def metrics(self, request: Request) -> Response:
+        """Serve the exposition, ready made."""
+        form = negotiate(request.headers.get("accept", ""))
+        page = await self._renderer.page(form)
+        headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
+        if wants_gzip(request.headers.get("accept-encoding", "")):
+            return Response(page.gzip, headers={**headers, "Content-Encoding": "gzip"})
+        return Response(page.plain, headers=headers)
+
+    async def healthy(self, _: Request) -> Response:
+        """Say that the event loop turns; whether clusters answer is no matter for a restart."""
+        return PlainTextResponse("Backup Sentinel is healthy.\n")
+
+    async def ready(self, _: Request) -> Response:
+        """Say whether every resource that can be reached has been listed once."""
+        waiting = self._store.waiting()
+        if not waiting:
+            return PlainTextResponse("Backup Sentinel is ready.\n")
+        names = "".join(f"{key.cluster or 'cluster'}: {key.resource}\n" for key in waiting[:20])
+        return PlainTextResponse(f"Waiting for the first list of {len(waiting)} resources:\n{names}", 503)
+
+    async def schedules(self, _: Request) -> Response:
+        """Serve the overview as JSON."""
+        body = msgspec.json.encode(survey(self._store, self._now(), __version__))
+        return Response(body, media_type="application/json")
+
+    async def index(self, _: Request) -> Response:
+        """Serve the overview as a page."""
+        overview = survey(self._store, self._now(), __version__)
+        html = render(overview, self._titles, tuple(self._posts))
+        return Response(html, media_type="text/html", headers=SHIELD)
+
+    async def _command(self, request: Request) -> Response:
+        try:
+            return JSONResponse(await self._posts[request.url.path](dict(request.query_params)))
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+
+SHIELD = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Headers of pages: no script runs, whatever name an object has."""

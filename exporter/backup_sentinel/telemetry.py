@@ -1,0 +1,138 @@
+"""What the process tells about itself: its own metrics, written by prometheus-client, and its log lines."""
+
+import json
+import logging
+import sys
+import time
+from typing import Any, TextIO
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from . import __version__
+from .errors import ProblemReason
+
+ENDPOINTS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api", "other")
+"""Values of the label `endpoint`: closed, whatever paths clients try."""
+
+
+class Telemetry:
+    """The families of this process. Each instance has its own registry, so that tests can have several."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        build = Gauge(
+            "backup_sentinel_build_info",
+            "Version of this process; always 1.",
+            ["version"],
+            registry=self._registry,
+        )
+        build.labels(__version__).set(1)
+        self._problems = Counter(
+            "backup_sentinel_problems",
+            "Objects, or fields of them, that could not be taken at their word; counted once per change.",
+            ["reason"],
+            registry=self._registry,
+        )
+        for reason in ProblemReason:
+            self._problems.labels(reason)
+        self._phases = Counter(
+            "backup_sentinel_unmapped_phases",
+            "Runs whose phase the profile does not know; they count as unknown.",
+            ["operator"],
+            registry=self._registry,
+        )
+        self._requests = Counter(
+            "backup_sentinel_http_requests",
+            "Requests answered.",
+            ["method", "endpoint", "status"],
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "backup_sentinel_http_request_duration_seconds",
+            "Time from the head of a request to the end of its answer.",
+            ["method", "endpoint"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
+            registry=self._registry,
+        )
+
+    def problem(self, reason: ProblemReason, operator: str) -> None:
+        """Count a problem of an object."""
+        self._problems.labels(reason).inc()
+        if reason is ProblemReason.UNKNOWN_PHASE:
+            self._phases.labels(operator).inc()
+
+    def request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """Count a request and how long it took."""
+        endpoint = path if path in ENDPOINTS else "/api" if path.startswith("/api/") else "other"
+        verb = method if method in {"GET", "HEAD", "POST"} else "other"
+        self._requests.labels(verb, endpoint, str(status)).inc()
+        self._durations.labels(verb, endpoint).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return the families in the text format 0.0.4."""
+        return generate_latest(self._registry)
+
+    def openmetrics(self) -> bytes:
+        """Return the families in OpenMetrics 1.0, without the end mark."""
+        body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        return body.removesuffix(b"# EOF\n")
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time (RFC 3339, UTC), level, logger, message, and the fields of `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+            + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """The same for people: time, level, message, fields as key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = "".join(
+            f" {name}={json.dumps(value, default=str)}" for name, value in _extra(record).items()
+        )
+        text = f"{at} {record.levelname.lower():<7} {record.getMessage()}{fields}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def set_up_logging(level: str, form: str, stream: TextIO = sys.stderr) -> None:
+    """Send all log lines to one stream; `form` is "json" or "text", `level` a name such as "info"."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in ("aiohttp.access", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
