@@ -1,0 +1,95 @@
+"""The whole state of a resource in pages.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+Never with `resourceVersion=0`, which makes servers ignore `limit` and send everything in one body.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Generic
+
+import msgspec
+
+from backup_sentinel.errors import ApiError, OutageReason
+
+from . import failure
+from .change import Decoder, Listed, Page, T
+from .client import Client
+
+CHUNK = 500
+MAX_PAGE = 5000
+MAX_RESTARTS = 4
+
+
+class Listing(Generic[T]):
+    """One list. When `read` has ended, `resource_version` is where a watch may start, or None.
+
+    An aggregated API may give no version at all; then there is nothing to watch from.
+    """
+
+    def __init__(
+        self, client: Client, decoder: Decoder[T], path: str, *, page_size: int, read_timeout: float
+    ) -> None:
+        self.resource_version: str | None = None
+        self._client = client
+        self._decoder = decoder
+        self._path = path
+        self._limit = page_size
+        self._read_timeout = read_timeout
+
+    async def read(self) -> AsyncGenerator[Listed[T], None]:
+        """Yield the list, at most 500 objects at a time. Only one that truly ended is `complete`.
+
+        A continue token that expired (410, with etcd's compaction) starts the list again with larger pages:
+        what the server offers instead continues from another state than it began with. Raises ApiError.
+        """
+        restarts = 0
+        while True:
+            try:
+                async with aclosing(self._pages()) as pages:
+                    async for listed in pages:
+                        yield listed
+            except ApiError as error:
+                if error.reason is not OutageReason.EXPIRED or restarts == MAX_RESTARTS:
+                    raise
+                restarts += 1
+                self._limit = min(MAX_PAGE, self._limit * 2)
+            else:
+                return
+
+    async def _pages(self) -> AsyncGenerator[Listed[T], None]:
+        token, first, self.resource_version = "", True, None
+        while True:
+            page = await self._page(token)
+            if first:
+                # All pages of a list share one version; should they not, the oldest loses nothing.
+                self.resource_version = page.resource_version or None
+            following = page.continue_token or ""
+            if following and following == token:
+                raise self._bad("the list does not get on: a page names itself as the next one")
+            if not following and page.remaining:
+                raise self._bad(f"the list ended {page.remaining} objects early")
+            items = page.items
+            for start in range(0, len(items) or 1, CHUNK):
+                last = start + CHUNK >= len(items)
+                yield Listed(items[start : start + CHUNK], first, last and not following)
+                first = False
+                await asyncio.sleep(0)
+            if not following:
+                return
+            token = following
+
+    async def _page(self, token: str) -> Page[T]:
+        params = {"limit": str(self._limit)} | ({"continue": token} if token else {})
+        body = await self._client.get(self._path, params, read_timeout=self._read_timeout)
+        try:
+            return self._decoder.page(body)
+        except (ValueError, msgspec.MsgspecError) as error:
+            status = failure.status_of(body)
+            raise (
+                failure.from_status(status, f"GET {self._path}") if status else self._bad(str(error))
+            ) from error
+
+    def _bad(self, text: str) -> ApiError:
+        return ApiError(f"GET {self._path}: {text}"[:400], reason=OutageReason.BAD_ANSWER)
