@@ -22,11 +22,7 @@ _log = logging.getLogger("backup_sentinel")
 
 def profiles(config: Config) -> list[Profile]:
     """Load the profiles a configuration asks for. Raises DocumentError."""
-    return load_profiles(
-        folders=config.profiles.folders,
-        operators=config.export.operators,
-        dialects=config.export.schedule_dialects,
-    )
+    return load_profiles(config.profiles.folders, config.export.operators, config.export.schedule_dialects)
 
 
 async def export(

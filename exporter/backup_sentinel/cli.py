@@ -1,48 +1,18 @@
-"""The command line. Commands are the modules of `commands`; what goes wrong on purpose is one line, not a traceback."""
+"""The command line. What goes wrong on purpose is said in one line, not by a traceback."""
 
-import argparse
-import importlib
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
-from . import __version__, commands
+from . import commands
 from .errors import SentinelError
-
-NOT_COMMANDS = frozenset({"settings"})
-
-
-def discover() -> dict[str, ModuleType]:
-    """Return the modules of all commands by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-    return {
-        name: importlib.import_module(f"{commands.__name__}.{name}")
-        for name in names
-        if name not in NOT_COMMANDS
-    }
-
-
-def parser(known: dict[str, ModuleType]) -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    root = argparse.ArgumentParser(
-        prog="backup-sentinel",
-        description="Did last night's Kubernetes backups work, all of them, and if not, why?",
-    )
-    root.add_argument("--version", action="version", version=f"backup-sentinel {__version__}")
-    choices = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in known.items():
-        summary = (module.__doc__ or "").strip()
-        command = choices.add_parser(name, help=summary.splitlines()[0].rstrip("."), description=summary)
-        module.add(command)
-        command.set_defaults(run=module.run)
-    return root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit code: 0 fine, 2 for wrong usage, configuration or surroundings."""
-    parsed = parser(discover()).parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    wanted = given[:1] if given[:1] and given[0] in commands.names() else None
+    parsed = commands.parser(wanted).parse_args(given)
     try:
         code: int = parsed.run(parsed)
     except SentinelError as error:

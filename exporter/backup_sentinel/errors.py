@@ -61,6 +61,7 @@ class OutageReason(StrEnum):
     THROTTLED = "throttled"
     SERVER_ERROR = "server_error"
     BAD_ANSWER = "bad_answer"
+    REJECTED = "rejected"
     CREDENTIALS = "credentials"
 
 

@@ -74,6 +74,7 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     re-creates such objects from what it finds in a bucket, so that the object may tell of a run that
     happened elsewhere; `synced` is the store's verdict that it does. `clock` is the one instant by which the runs of
     a profile are ordered. `of_run` names the run a restore restored from.
+    `sampled` says that the object shows only the last of many runs, so that runs cannot be counted.
     """
 
     key: ScheduleKey
@@ -102,6 +103,7 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     of_run: str | None = None
     clock: float | None = None
     synced_copies: bool = False
+    sampled: bool = False
     synced: bool = False
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from prometheus_client import (
@@ -30,6 +31,11 @@ class Telemetry:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
+        self._names = {
+            "backup_sentinel_unmapped_phases": ("operator",),
+            "backup_sentinel_http_requests": ("method", "endpoint", "status"),
+            "backup_sentinel_http_request_duration_seconds": ("method", "endpoint"),
+        }
         ProcessCollector(registry=self._registry)
         build = Gauge(
             "backup_sentinel_build_info",
@@ -78,6 +84,15 @@ class Telemetry:
         verb = method if method in {"GET", "HEAD", "POST"} else "other"
         self._requests.labels(verb, endpoint, str(status)).inc()
         self._durations.labels(verb, endpoint).observe(seconds)
+
+    def describe(self) -> Iterator[tuple[str, str, tuple[str, ...], str, str]]:
+        """Yield name, type, labels, unit and meaning of each family; those of the process from its collector."""
+        for metric in self._registry.collect():
+            total = "_total" if metric.type == "counter" else ""
+            labels = dict.fromkeys(label for sample in metric.samples for label in sample.labels if label != "le")
+            names = self._names.get(metric.name, tuple(labels))
+            unit = next((unit for unit in ("seconds", "bytes") if metric.name.endswith(unit)), "")
+            yield metric.name + total, metric.type, names, unit, metric.documentation
 
     def text(self) -> bytes:
         """Return the families in the text format 0.0.4."""

@@ -5,7 +5,8 @@
 
 from .catalog import FAMILIES
 from .family import Family, Kind, Stability
+from .labels import names as labels_of
 from .negotiation import Format, negotiate, wants_gzip
 from .renderer import Page, Renderer
 
-__all__ = ["FAMILIES", "Family", "Format", "Kind", "Page", "Renderer", "Stability", "negotiate", "wants_gzip"]
+__all__ = ["FAMILIES", "Family", "Format", "Kind", "Page", "Renderer", "Stability", "labels_of", "negotiate", "wants_gzip"]

@@ -447,7 +447,7 @@ def _existing(stream: Stream) -> Many:
     source="Run.outcome, Run.expires",
 )
 def _restorable(stream: Stream) -> Number | None:
-    return stream.stock.restorable if stream.key.action != "restore" else None
+    return stream.stock.restorable if _keeps_data(stream) else None
 
 
 @_gauge(
@@ -457,7 +457,12 @@ def _restorable(stream: Stream) -> Number | None:
     source="Run.expires",
 )
 def _newest_expiry(stream: Stream) -> Number | None:
-    return stream.stock.newest_expiry if stream.key.action != "restore" else None
+    return stream.stock.newest_expiry if _keeps_data(stream) else None
+
+
+def _keeps_data(stream: Stream) -> bool:
+    """Tell whether runs of the stream leave something that can be restored."""
+    return stream.key.action not in {"restore", "check", "prune"} and not stream.spread
 
 
 @_gauge(
@@ -467,7 +472,7 @@ def _newest_expiry(stream: Stream) -> Number | None:
     source="Run.clock of restores, joined by Run.of_run",
 )
 def _last_restore_success(stream: Stream) -> Number | None:
-    return stream.last_restore_success
+    return stream.last_restore_success if stream.live else None
 
 
 # Volumes of the newest run ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import msgspec
 from backup_sentinel.export.store import ClusterFacts, Feed, NamespaceFacts, Place, Scope, Stream
 from backup_sentinel.model import Repository
 
-from .family import Labels
+from .family import Family, Labels
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
@@ -23,6 +23,11 @@ NAMES: dict[Scope, tuple[str, ...]] = {
 """Labels of each kind of subject, in the order in which they are written."""
 
 _KEPT_WHEN_EMPTY = frozenset({"schedule"})
+
+
+def names(family: Family) -> tuple[str, ...]:
+    """Return the labels that a family's samples may have."""
+    return (*NAMES[family.scope], *family.extra)
 
 
 def identify(subject: object) -> Labels:

@@ -15,6 +15,7 @@ from backup_sentinel.export.store import Feed, FeedKey, Store
 from backup_sentinel.kube.access import Access
 from backup_sentinel.kube.change import Change, Contact, Gone, Listed, Missing, Observer, Outage, Put
 from backup_sentinel.kube.client import Client
+from backup_sentinel.kube.discovery import Discovery
 from backup_sentinel.kube.reflector import Reflector
 from backup_sentinel.kube.resource import ResourceType
 from backup_sentinel.kube.settings import ClusterSettings
@@ -83,10 +84,10 @@ class Pipeline:
     def _plan(self, cluster: ClusterSettings) -> Iterator[tuple[Reader, Feed]]:
         for profile in self._profiles:
             for resource in profile.resources:
-                for scope in (cluster.namespaces if resource.namespaced else ()) or ("",):
+                for scope in (cluster.namespaces if resource.type.namespaced else ()) or ("",):
                     reader = profile.reader(cluster.name, resource, self.clock.now)
                     key = FeedKey(cluster.name, profile.operator, reader.resource, scope)
-                    yield reader, self.store.feed(key, record=reader.record, max_silence=0.0)
+                    yield reader, self.store.feed(key, record=resource.source.record, max_silence=0.0)
 
     def _own_families(self, form: Format) -> bytes:
         return self._telemetry.openmetrics() if form is Format.OPENMETRICS else self._telemetry.text()
@@ -120,13 +121,15 @@ class Pipeline:
     async def _watch(self, cluster: ClusterSettings) -> None:
         access = Access(cluster, self.clock, loading=self._loading)
         async with Client(access, self.clock) as client, asyncio.TaskGroup() as tasks:
+            discovery = Discovery(client, self.clock)
             for reader, feed in self._plans[cluster.name]:
                 tasks.create_task(
-                    self._follow(cluster, client, reader, feed), name=f"{cluster.title} {reader.resource}"
+                    self._follow(cluster, client, discovery, reader, feed), name=f"{cluster.title} {reader.resource}"
                 )
 
-    async def _follow(self, cluster: ClusterSettings, client: Client, reader: Reader, feed: Feed) -> None:
-        kind = ResourceType(reader.group, reader.versions, reader.plural, reader.namespaced)
+    async def _follow(self, cluster: ClusterSettings, client: Client, discovery: Discovery, reader: Reader, feed: Feed) -> None:
+        read = reader.type
+        kind = ResourceType(read.group, read.versions, read.plural, read.namespaced)
         while True:
             reflector = Reflector(
                 client,
@@ -134,8 +137,9 @@ class Pipeline:
                 reader,
                 clock=self.clock,
                 gate=self._gate,
+                discovery=discovery,
                 namespace=feed.key.scope or None,
-                poll_interval=cluster.poll_interval or reader.poll,
+                poll_interval=cluster.poll_interval or read.poll,
                 page_size=cluster.page_size,
                 watch_list=cluster.watch_list,
                 timing=self._timing,

@@ -85,6 +85,10 @@ class Feed(msgspec.Struct, kw_only=True):
                 return records
         return ()
 
+    def namespaces(self) -> set[str]:
+        """Return the namespaces in which objects are known."""
+        return self.objects.keys() | (self.unseen or {}).keys()
+
     def set(self, namespace: str, name: str, records: tuple[Record, ...]) -> None:
         """Remember the records of an object that was just seen."""
         self._unsee(namespace, name)

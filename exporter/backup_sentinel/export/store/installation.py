@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.model import (
     Deletion,
@@ -40,8 +42,8 @@ class Installation:
         self._failed_deletions: dict[str, set[str]] = {}
         self._restored: dict[str, float] = {}
         self._touched: set[ScheduleKey] = set()
+        self._targets: dict[ScheduleKey, set[ScheduleKey]] = {}
         self._references_changed = True
-        self._unscheduled = False
 
     # Records -----------------------------------------------------------------------------------------------
 
@@ -53,8 +55,7 @@ class Installation:
             case Schedule():
                 stream = self._stream(record.key)
                 stream.promise(record, self._settings, now)
-                self._references_changed = True
-                self._marks.stream(record.key)
+                self._promised(stream)
             case Location():
                 self._place(place_key(record), record)
             case Repository():
@@ -70,21 +71,22 @@ class Installation:
         """Take out a record whose object is gone, or tells it no longer."""
         match record:
             case Run():
-                stream = self.streams[record.key]
-                stream.leave((record.namespace, record.name), self.volumes.lost(record))
-                self._marks.stream(record.key)
+                if (stream := self.streams.get(record.key)) is not None:
+                    stream.leave((record.namespace, record.name), self.volumes.lost(record))
+                    self.volumes.release(record)
+                    self._marks.stream(record.key)
             case Schedule():
-                self.streams[record.key].withdraw(now)
-                self._references_changed = True
-                self._marks.stream(record.key)
+                if (stream := self.streams.get(record.key)) is not None:
+                    stream.withdraw(now)
+                    self._promised(stream)
             case Location():
                 self._place(place_key(record), None)
             case Repository():
                 self.repositories.pop(place_key(record), None)
                 self._marks.add(Scope.REPOSITORY, place_key(record))
             case Volume():
-                self.volumes.drop(record)
-                self._weigh(record)
+                run = self.find_run(record.run, namespace=record.namespace, action=record.action)
+                self.volumes.drop(record, keep=run is not None)
             case Deletion():
                 self._deletion(record, failed=False)
 
@@ -98,15 +100,37 @@ class Installation:
     def _stream(self, key: ScheduleKey) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled)
+            stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled(key.namespace))
+            stream.targets = len(self._targets.get(key, ()))
             self._namespaces.setdefault(key.namespace, set()).add(key)
+            if key.target:
+                self._targets.setdefault(_base(key), set()).add(key)
+                self._recount(key)
         return stream
+
+    def _promised(self, stream: Stream) -> None:
+        """The schedule of a stream came, changed or went; it speaks for the targets of the stream too."""
+        self._references_changed = True
+        self._marks.stream(stream.key)
+        for key in self._targets.get(stream.key, ()):
+            self.streams[key].follow(stream)
+            self._marks.stream(key)
+
+    def _recount(self, target: ScheduleKey) -> None:
+        """A target came or went."""
+        base = self.streams.get(_base(target))
+        if base is None:
+            return
+        base.targets = len(self._targets.get(base.key, ()))
+        self._marks.stream(base.key)
+        if target in self.streams:
+            self.streams[target].follow(base)
 
     def _enter_run(self, run: Run, *, history: bool) -> None:
         stream = self._stream(run.key)
         stream.enter(run, history=history)
         self._touched.add(run.key)
-        if self._restored and run.of_run is None and run.name in self._restored:
+        if self._restored and run.key.action != "restore" and run.name in self._restored:
             stream.last_restore_success = latest([stream.last_restore_success, self._restored.pop(run.name)])
         if (
             run.outcome is Outcome.SUCCEEDED
@@ -128,9 +152,12 @@ class Installation:
             self.streams[run.key].memory.resize((run.namespace, run.name), size)
         self._marks.stream(run.key)
 
-    def restored(self, name: str, clock: float) -> None:
-        """A restore of the run of that name succeeded; remembered until such a run is seen."""
-        run = self.find_run(name)
+    def restored(self, name: str, clock: float, namespace: str) -> None:
+        """A restore of the run of that name succeeded; remembered until such a run is seen.
+
+        If several runs have that name it is the one in the namespace of the restore.
+        """
+        run = self.find_run(name, namespace=namespace) or self.find_run(name)
         if run is None:
             self._restored[name] = max(clock, self._restored.get(name, clock))
             return
@@ -143,10 +170,10 @@ class Installation:
         for feed in self.feeds:
             if feed.record != "run":
                 continue
-            for held in feed.objects if namespace is None else (namespace,):
+            for held in feed.namespaces() if namespace is None else (namespace,):
                 for record in feed.get(held, name):
                     if isinstance(record, Run) and (
-                        record.key.action == action if action is not None else record.of_run is None
+                        record.key.action == action if action is not None else record.key.action != "restore"
                     ):
                         return record
         return None
@@ -171,33 +198,42 @@ class Installation:
 
     def tick(self, now: float) -> None:
         """Let time pass: expiries, tombstones, and locations that are named and do not exist."""
-        schedules_known = self._synced("schedule")
         for stream in list(self.streams.values()):
             if stream.stock.settle(stream.runs.values(), now):
                 self._marks.stream(stream.key)
-            if stream.schedule is None and stream.key.schedule and schedules_known:
+            if stream.key.schedule:
                 self._bury(stream, now)
         if self._references_changed:
             self._references_changed = False
             self._imagine_places()
 
     def _bury(self, stream: Stream, now: float) -> None:
-        if stream.deleted is not None and stream.deleted + self._settings.tombstone_seconds <= now:
+        """Forget a stream whose schedule is gone for long, or a target that nothing is left of for as long."""
+        key, long_ago = stream.key, now - self._settings.tombstone_seconds
+        if stream.schedule is not None:
+            if not key.target or stream.runs or (stream.memory.last_attempt or 0.0) > long_ago:
+                return
+        elif not self._synced("schedule", key.namespace):
+            return
+        if stream.deleted is not None and stream.deleted <= long_ago:
             stream.deleted = None
-            self._marks.stream(stream.key)
+            self._marks.stream(key)
         if stream.deleted is None and not stream.runs:
-            del self.streams[stream.key]
-            self._namespaces[stream.key.namespace].discard(stream.key)
-            self._marks.stream(stream.key)
+            del self.streams[key]
+            self._namespaces[key.namespace].discard(key)
+            self._marks.stream(key)
+            if key.target:
+                self._targets[_base(key)].discard(key)
+                self._recount(key)
 
     def _imagine_places(self) -> None:
-        wanted: set[PlaceKey] = set()
-        if self._synced("location"):
-            wanted = {
-                PlaceKey(self.cluster, self.operator, key.namespace, stream.schedule.location)
-                for key, stream in self.streams.items()
-                if stream.schedule is not None and stream.schedule.location is not None
-            }
+        wanted = {
+            PlaceKey(self.cluster, self.operator, key.namespace, stream.schedule.location)
+            for key, stream in self.streams.items()
+            if stream.schedule is not None
+            and stream.schedule.location is not None
+            and self._synced("location", key.namespace)
+        }
         idle = {key for key, place in self.places.items() if place.location is None and key not in wanted}
         for key in idle:
             del self.places[key]
@@ -210,18 +246,25 @@ class Installation:
 
     def reconsider(self) -> None:
         """A feed was listed for the first time, or could not be: what follows from knowing it may change."""
-        feeds = [feed for feed in self.feeds if feed.record == "schedule"]
-        self._unscheduled = bool(feeds) and all(feed.up is False and not feed.synced for feed in feeds)
         self._references_changed = True
+        unscheduled = {namespace: self._unscheduled(namespace) for namespace in self._namespaces}
         for stream in self.streams.values():
-            if stream.unscheduled is not self._unscheduled:
-                stream.unscheduled = self._unscheduled
+            if stream.unscheduled is not unscheduled[stream.key.namespace]:
+                stream.unscheduled = not stream.unscheduled
                 self._marks.stream(stream.key)
 
-    def _synced(self, record: str) -> bool:
-        """Tell whether all feeds of a kind of record have been listed, and there is one."""
-        feeds = [feed for feed in self.feeds if feed.record == record]
+    def _unscheduled(self, namespace: str) -> bool:
+        """Tell whether the schedules of a namespace cannot be read and never could."""
+        feeds = self._covering("schedule", namespace)
+        return bool(feeds) and all(feed.up is False and not feed.synced for feed in feeds)
+
+    def _synced(self, record: str, namespace: str) -> bool:
+        """Tell whether all feeds that show a kind of record in a namespace have been listed, and there is one."""
+        feeds = self._covering(record, namespace)
         return bool(feeds) and all(feed.synced for feed in feeds)
+
+    def _covering(self, record: str, namespace: str) -> list[Feed]:
+        return [feed for feed in self.feeds if feed.record == record and feed.key.scope in {"", namespace}]
 
     def refresh(self, stream: Stream) -> Stream:
         """Bring up to date what a stream knows of the volumes of its newest run."""
@@ -242,6 +285,10 @@ class Installation:
         """Return how many requests to delete a run of a namespace ended with errors."""
         return len(self._failed_deletions.get(namespace, ()))
 
+    def uses(self, namespace: str) -> bool:
+        """Tell whether anything is known in a namespace."""
+        return bool(self._namespaces.get(namespace) or self._failed_deletions.get(namespace))
+
     def subjects(self) -> Iterator[tuple[Scope, object]]:
         """Iterate over all subjects."""
         yield from ((Scope.STREAM, key) for key in self.streams)
@@ -249,3 +296,8 @@ class Installation:
         yield from ((Scope.REPOSITORY, key) for key in self.repositories)
         for namespace in self._namespaces.keys() | self._failed_deletions.keys():
             yield Scope.NAMESPACE, NamespaceKey(self.cluster, self.operator, namespace)
+
+
+def _base(target: ScheduleKey) -> ScheduleKey:
+    """Return the key of the schedule that a target belongs to."""
+    return msgspec.structs.replace(target, target="")

@@ -52,7 +52,7 @@ class Memory(msgspec.Struct):
         self.last_attempt = latest([self.last_attempt, clock])
         if run.outcome not in DECISIVE:
             return
-        if self.newest is None or self.newest.clock is None or clock >= self.newest.clock:
+        if self.newest is None or _rank(run) >= _rank(self.newest):
             self.newest = run
         if run.started is not None and run.ended is not None and run.ended >= run.started:
             self.longest = latest([self.longest, run.ended - run.started])
@@ -105,7 +105,7 @@ class Memory(msgspec.Struct):
                     success = success._replace(size=known.size)
                 self.successes[index] = success
                 return
-        insort(self.successes, success, key=lambda known: known.clock)
+        insort(self.successes, success, key=lambda known: (known.clock, known.name))
         del self.successes[: -BASELINE_RUNS - 1]
 
     def _forget_settled(self) -> None:
@@ -117,6 +117,12 @@ class Memory(msgspec.Struct):
                 n for n, run in self.partials.items() if run.clock is None or run.clock < self.last_success
             ]:
                 del self.partials[name]
+
+
+def _rank(run: Run) -> tuple[float, RunName]:
+    """Return what orders runs; of those of one instant the name decides, so that it is always the same one."""
+    assert run.clock is not None, "runs without a clock are not remembered"
+    return run.clock, (run.namespace, run.name)
 
 
 def start(run: Run) -> float | None:

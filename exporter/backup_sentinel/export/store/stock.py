@@ -42,7 +42,7 @@ class Stock(msgspec.Struct):
                 (
                     other.expires
                     for other in rest
-                    if other.expires is not None and other.outcome in RESTORABLE
+                    if other.expires is not None and other.outcome in RESTORABLE and not self._expired(other)
                 ),
                 default=None,
             )

@@ -179,7 +179,8 @@ class Store:
         fresh = feed.news(name, reading.problems) if reading.name else reading.problems
         if fresh:
             self.news.append(News(feed.key, *name, fresh))
-        if not reading.name:
+        unnamed = any(problem.reason is ProblemReason.NO_IDENTITY for problem in reading.problems)
+        if unnamed or not reading.name:
             feed.anonymous = True
             return
         before = feed.get(*name)
@@ -205,7 +206,7 @@ class Store:
         cluster = self.settings.restore_tests.get(restore.key.cluster, restore.key.cluster)
         tested = self._installations.get(cluster, {}).get(restore.key.operator)
         if tested is not None:
-            tested.restored(restore.of_run, restore.clock)
+            tested.restored(restore.of_run, restore.clock, restore.namespace)
 
     def _reachability(self, feed: Feed) -> None:
         cluster = feed.key.cluster
@@ -234,6 +235,8 @@ class Store:
             stream = owner.streams.get(key)
             return None if stream is None else owner.refresh(stream)
         if isinstance(key, NamespaceKey):
+            if not owner.uses(key.namespace):
+                return None
             return NamespaceFacts(key, owner.expired(key.namespace), owner.failed_deletions(key.namespace))
         return owner.places.get(key) if scope is Scope.LOCATION else owner.repositories.get(key)
 
@@ -248,13 +251,13 @@ def _answered(feed: Feed) -> bool:
 
 
 def _identity(record: Record) -> object:
-    """Return what tells the records of one object apart."""
+    """Return what tells the records of one object apart, and from those of another object of the same name."""
     match record:
         case Run():
-            return Run, record.key
+            return Run, record.key, record.namespace, record.name, record.created
         case Schedule():
             return Schedule, record.key
         case Volume():
-            return Volume, record.action, record.run
+            return Volume, record.action, record.run, record.name
         case _:
-            return type(record)
+            return type(record), record.name

@@ -52,6 +52,10 @@ class Stream(msgspec.Struct, kw_only=True):
     stock: Stock = msgspec.field(default_factory=Stock)
 
     schedule: Schedule | None = None
+    rhythm: tuple[tuple[str, ...], str | None] | None = None
+    """Expressions and time zone that the schedule has, or had before it was deleted."""
+    targets: int = 0
+    """How many streams have the runs of this schedule, told apart by target."""
     expectation: Expectation = Expectation()
     flaw: str | None = None
     created: float | None = None
@@ -79,6 +83,8 @@ class Stream(msgspec.Struct, kw_only=True):
         self.stock.add(run)
         if run.synced:
             return
+        if self.key.target:
+            self.created = min((t for t in (self.created, run.clock) if t is not None), default=None)
         self.existing[run.outcome] = self.existing.get(run.outcome, 0) + 1
         if run.outcome in OPEN:
             self.open[name] = run
@@ -104,17 +110,17 @@ class Stream(msgspec.Struct, kw_only=True):
 
     def promise(self, schedule: Schedule, settings: ExportSettings, now: float) -> None:
         """Take in the schedule: new, changed, or created again under the same name."""
-        before = self.schedule
+        rhythm = (schedule.crons, schedule.timezone)
         self.created = min((t for t in (self.created, schedule.created) if t is not None), default=None)
         self.deleted = None
         if schedule.paused:
             self.paused_since = self.paused_since if self.paused_since is not None else now
         elif self.paused_since is not None:
             self.paused_since, self.unpaused = None, now
-        if before is not None and (before.crons, before.timezone) != (schedule.crons, schedule.timezone):
-            self.cron_changed = now
-        if before is None or before.crons != schedule.crons or before.timezone != schedule.timezone:
-            self.flaw = flaw(schedule)
+        if rhythm != self.rhythm:
+            if self.rhythm is not None:
+                self.cron_changed = now
+            self.rhythm, self.flaw = rhythm, flaw(schedule)
         self.schedule = schedule
         self.expectation = expect(self.key, schedule, settings)
 
@@ -122,6 +128,19 @@ class Stream(msgspec.Struct, kw_only=True):
         """The schedule's object is gone."""
         if self.schedule is not None:
             self.schedule, self.deleted = None, now
+
+    def follow(self, base: "Stream") -> None:
+        """Take over the promise of the schedule for one of its targets, which is as old as its first run."""
+        for field in ("rhythm", "flaw", "expectation", "deleted", "paused_since", "unpaused", "cron_changed"):
+            setattr(self, field, getattr(base, field))
+        self.schedule = base.schedule
+        if base.schedule is not None:  # what it remembers may be the run of another target
+            self.schedule = msgspec.structs.replace(base.schedule, last_attempt=None, last_success=None)
+
+    @property
+    def spread(self) -> bool:
+        """Whether the promises of the schedule are kept by its targets, and not by this stream."""
+        return self.targets > 0 and self.memory.last_attempt is None
 
     @property
     def live(self) -> bool:
@@ -151,17 +170,19 @@ class Stream(msgspec.Struct, kw_only=True):
     def next_due(self) -> float | None:
         """The slot that is owed: the first after the last attempt, in the past when it was missed."""
         schedule = self.schedule
-        if schedule is None or schedule.on_demand:
+        if schedule is None or schedule.on_demand or self.spread:
             return None
         if schedule.next_due is not None:
             return schedule.next_due
-        base = latest([self.last_attempt, schedule.skipped, schedule.created, self.unpaused])
+        base = latest(
+            [self.last_attempt, schedule.skipped, schedule.created, self.unpaused, self.cron_changed]
+        )
         return None if base is None else slot(schedule, base)
 
     def due_by(self, failed_volumes: Callable[[Run], int]) -> float | None:
         """Until when there must be a newer recovery point."""
         schedule = self.schedule
-        if schedule is None:
+        if schedule is None or self.spread:
             return None
         point = self.recovery_point(failed_volumes)
         if self.expectation.max_age is not None:

@@ -17,25 +17,39 @@ VolumeKey = tuple[str, str, str, str, str]
 
 
 class Volumes(msgspec.Struct):
-    """All volume objects of all clusters."""
+    """The volume objects of one operator. What one told of a run holds as long as the run exists."""
 
     by_run: dict[VolumeKey, dict[RunName, Volume]] = msgspec.field(default_factory=dict)
+    gone: dict[VolumeKey, set[RunName]] = msgspec.field(default_factory=dict)
 
     def put(self, volume: Volume) -> None:
         """Take in a new or changed volume object."""
-        self.by_run.setdefault(_key(volume), {})[volume.namespace, volume.name] = volume
+        name = (volume.namespace, volume.name)
+        self.by_run.setdefault(_key(volume), {})[name] = volume
+        self.gone.get(_key(volume), set()).discard(name)
 
-    def drop(self, volume: Volume) -> None:
-        """Take out a volume object that is gone."""
-        held = self.by_run.get(_key(volume), {})
-        held.pop((volume.namespace, volume.name), None)
+    def drop(self, volume: Volume, *, keep: bool) -> None:
+        """Take out a volume object that is gone; `keep` says that its run still exists."""
+        name = (volume.namespace, volume.name)
+        if keep:
+            self.gone.setdefault(_key(volume), set()).add(name)
+        else:
+            self._forget(_key(volume), name)
+
+    def release(self, run: Run) -> None:
+        """The run is gone, and with it what is known of volumes whose objects went before."""
+        for name in self.gone.pop(_run_key(run), ()):
+            self._forget(_run_key(run), name)
+
+    def _forget(self, key: VolumeKey, name: RunName) -> None:
+        held = self.by_run.get(key, {})
+        held.pop(name, None)
         if not held:
-            self.by_run.pop(_key(volume), None)
+            self.by_run.pop(key, None)
 
     def of(self, run: Run) -> Iterable[Volume]:
         """Return the volumes of a run."""
-        key = run.key
-        return self.by_run.get((key.cluster, key.operator, key.action, run.namespace, run.name), {}).values()
+        return self.by_run.get(_run_key(run), {}).values()
 
     def lost(self, run: Run) -> int:
         """Return how many volumes of a run have no data in it."""
@@ -61,6 +75,10 @@ class Volumes(msgspec.Struct):
             )
             for namespace, volumes in sorted(namespaces.items())
         )
+
+
+def _run_key(run: Run) -> VolumeKey:
+    return run.key.cluster, run.key.operator, run.key.action, run.namespace, run.name
 
 
 def _key(volume: Volume) -> VolumeKey:

@@ -1,0 +1,54 @@
+"""Write what follows from the source: rights, references, rules."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from backup_sentinel import app, commands
+from backup_sentinel.errors import SentinelError
+from backup_sentinel.generate import artefacts, rbac
+from backup_sentinel.generate.artefacts import Source
+
+from .settings import add_common, load_config
+
+
+class StaleError(SentinelError):
+    """Generated files differ from what the source says."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_common(parser, listen=False, log_format="text")
+    parser.add_argument(
+        "what",
+        choices=("rbac", *artefacts.kinds(), "all"),
+        help="rbac prints the rights that the configured operators need; the others write files of the repository",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
+    parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
+    parser.add_argument("--namespace", default=rbac.NAME, help="namespace of the service account (rbac)")
+    parser.add_argument(
+        "--only-in", action="append", default=[], metavar="NAMESPACE", help="grant only in this namespace (rbac)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print or write. Raises StaleError with the names of the files that differ."""
+    profiles = app.profiles(load_config(arguments))
+    if arguments.what == "rbac":
+        sys.stdout.write(rbac.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
+        return 0
+    stale = []
+    kinds = tuple(artefacts.kinds()) if arguments.what == "all" else (arguments.what,)
+    for artefact in artefacts.collect(kinds, Source(arguments.root, profiles, commands.parser())):
+        path = arguments.root / artefact.path
+        if path.exists() and path.read_text(encoding="utf-8") == artefact.text:
+            continue
+        stale.append(artefact.path)
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(artefact.text, encoding="utf-8")
+            sys.stdout.write(f"wrote {artefact.path}\n")
+    if stale and arguments.check:
+        raise StaleError(f"not up to date: {', '.join(stale)}; write them with: backup-sentinel generate all")
+    return 0

@@ -1,0 +1,130 @@
+"""A profile file becomes machines that read its resources; whatever is wrong with it is found here, at its place."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from backup_sentinel.document import Document
+
+from .body import Meta
+from .convert import long_duration
+from .emit import IDENTITY, builder
+from .path import parse
+from .plan import Plan, compile_record
+from .prune import Node, Wanted, extractor
+from .reader import Machine, Reader, ResourceType
+from .schema import ProfileFile, Resource
+from .scope import TEXT, Cursor, Scope
+
+
+class CompiledResource:
+    """A resource of a profile: its type, its plans (for `explain`), and the machine that reads it."""
+
+    def __init__(self, resource: Resource, at: Cursor, dialect: str) -> None:
+        self.source = resource
+        self.at = at
+        scope = Scope()
+        for path in IDENTITY:
+            scope.slot(parse(path), TEXT)
+        self.plans: list[Plan] = [
+            compile_record(record, here, scope, dialect)
+            for record, here in [
+                (resource, at),
+                *((also, at.at("also", i)) for i, also in enumerate(resource.also)),
+            ]
+        ]
+        self.type = _type(resource, at)
+        self.machine = _machine(self.type, self.plans, scope)
+
+    @property
+    def name(self) -> str:
+        """The name as in `kubectl get`."""
+        return self.type.name
+
+
+class Profile:
+    """A compiled profile of one operator; it is the same for all clusters."""
+
+    def __init__(
+        self, source: ProfileFile, resources: tuple[CompiledResource, ...], document: Document
+    ) -> None:
+        self.operator = source.operator
+        self.title = source.title
+        self.documentation = source.documentation
+        self.since = source.since
+        self.source = source
+        self.resources = resources
+        self.document = document
+
+    def reader(self, cluster: str, resource: CompiledResource, now: Callable[[], float]) -> Reader:
+        """Return a reader of one resource of one cluster; `now` gives Unix seconds."""
+        return Reader(resource.machine, cluster, self.operator, now)
+
+
+def compile_profile(document: Document, dialect: str | None = None) -> Profile:
+    """Return the compiled profile; raise DocumentError with place and hint at the first thing that is wrong.
+
+    `dialect` replaces the cron dialect that the profile says.
+    """
+    source = document.convert(ProfileFile)
+    resources: dict[str, CompiledResource] = {}
+    for number, resource in enumerate(source.resources):
+        at = Cursor(document, ("resources", number))
+        compiled = CompiledResource(resource, at, dialect if dialect is not None else source.dialect)
+        if compiled.name in resources:
+            raise at.at("plural").error(
+                f"{compiled.name} is described twice", hint="use `also` for a second record of an object"
+            )
+        resources[compiled.name] = compiled
+    return Profile(source, tuple(resources.values()), document)
+
+
+def _type(resource: Resource, at: Cursor) -> ResourceType:
+    poll = None
+    if resource.poll is not None or resource.aggregated:
+        try:
+            poll = long_duration(resource.poll or "1m")
+        except ValueError as error:
+            raise at.at("poll").error(str(error), hint="a duration such as 30s or 5m") from None
+        if not poll or poll < 1:
+            raise at.at("poll").error("shorter than a second")
+    return ResourceType(
+        group=resource.group,
+        versions=tuple(resource.versions),
+        kind=resource.kind,
+        plural=resource.plural,
+        namespaced=resource.namespaced,
+        aggregated=resource.aggregated,
+        poll=poll,
+        selector=resource.selector,
+        costly=resource.costly,
+    )
+
+
+def _machine(kind: ResourceType, plans: list[Plan], scope: Scope) -> Machine:
+    root = Node()
+    for want in scope.wanted.values():
+        root.want(want)
+    wanted = [_settled(root, want) for want in scope.wanted.values()]
+    decoded = root.struct(kind.plural)
+    items: Any = list[decoded] | None  # type: ignore[valid-type]
+    page: Any = msgspec.defstruct("Page", [("kind", str), ("metadata", Meta), ("items", items)], gc=False)
+    allowed = [want.types for want in wanted]
+    return Machine(
+        type=kind,
+        item=msgspec.json.Decoder(decoded),
+        page=msgspec.json.Decoder(page),
+        wanted=tuple(wanted),
+        extract=extractor(root, wanted),
+        version=attrgetter(f"{root.names['metadata']}.{root.keys['metadata'].names['resourceVersion']}"),
+        fast=tuple(builder(plan, allowed, fast=True) for plan in plans),
+        careful=tuple(builder(plan, allowed, fast=False) for plan in plans),
+    )
+
+
+def _settled(root: Node, want: Wanted) -> Wanted:
+    """Give a path all types that its place may have, since several paths may lead to one place."""
+    node = root.find(want.path)
+    return Wanted(want.path, frozenset(node.types), want.whole and not node.types, want.outer)

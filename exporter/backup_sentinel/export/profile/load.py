@@ -1,0 +1,103 @@
+"""Profiles from the package, from folders of users and from the configuration become one list, sorted by operator."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from backup_sentinel.document import Document, nearest
+from backup_sentinel.errors import DocumentError
+
+from .compile import Profile, compile_profile
+
+_PACKAGE = "backup_sentinel.export.profiles"
+_ENDINGS = (".yaml", ".yml")
+
+
+def load_profiles(
+    folders: Iterable[Path | str] = (),
+    operators: Collection[str] = (),
+    dialects: Mapping[str, str] | None = None,
+    *,
+    inline: Iterable[Document | dict[str, object]] = (),
+    packaged: bool = True,
+) -> list[Profile]:
+    """Return the compiled profiles: packaged ones, those of folders, those written inline.
+
+    `operators` names the ones to use, all where it is empty; `dialects` replaces the cron dialect of an operator. An
+    inline profile is best given as the part of the document it stands in, so that errors point into that file.
+    Raise DocumentError where a profile is wrong, is not named as its file, or describes an operator a second time,
+    and for a name in `operators` or `dialects` that no profile has.
+    """
+    profiles: dict[str, Profile] = {}
+    for document, stem in _documents(folders, inline, packaged=packaged):
+        operator = _operator(document)
+        if stem is not None and stem != operator:
+            raise document.error(
+                f"the file is named `{stem}`", ("operator",), hint="operator and file have one name"
+            )
+        if operator in profiles:
+            other = profiles[operator].document.file or "the configuration"
+            hint = f"the first is in {other}; give yours another name"
+            raise document.error(f"the operator `{operator}` is described twice", ("operator",), hint=hint)
+        profiles[operator] = compile_profile(document, (dialects or {}).get(operator))
+    for name in (*operators, *(dialects or {})):
+        if name not in profiles:
+            raise DocumentError(f"no profile is named `{name}`", hint=nearest(name, profiles))
+    return [profile for name, profile in sorted(profiles.items()) if not operators or name in operators]
+
+
+def load_file(path: Path) -> Profile:
+    """Return the compiled profile of one file; raise DocumentError where it is wrong or cannot be read."""
+    return compile_profile(_read(path))
+
+
+def _operator(document: Document) -> str:
+    value = document.value.get("operator") if isinstance(document.value, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _documents(
+    folders: Iterable[Path | str], inline: Iterable[Document | dict[str, object]], *, packaged: bool
+) -> Iterator[tuple[Document, str | None]]:
+    """Give each document, and the name its file has."""
+    if packaged:
+        for entry in sorted(files(_PACKAGE).iterdir(), key=lambda entry: entry.name):
+            if entry.name.endswith(_ENDINGS):
+                yield (
+                    Document(entry.read_text("utf-8"), f"profiles/{entry.name}"),
+                    entry.name.rpartition(".")[0],
+                )
+    for folder in folders:
+        yield from ((_read(path), path.stem) for path in _files(Path(folder)))
+    for given in inline:
+        if isinstance(given, Document):
+            yield given, None
+        else:
+            text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+            yield Document(text, "<inline profile>"), None
+
+
+def _files(folder: Path) -> list[Path]:
+    """List the profiles of a folder; a mounted ConfigMap has hidden folders, which are left alone."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DocumentError(
+            f"the folder of profiles cannot be read: {error.strerror}", file=str(folder)
+        ) from None
+    return [
+        path
+        for path in entries
+        if path.suffix in _ENDINGS and not path.name.startswith(".") and path.is_file()
+    ]
+
+
+def _read(path: Path) -> Document:
+    try:
+        return Document(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except UnicodeDecodeError:
+        raise DocumentError("is not UTF-8", file=str(path)) from None

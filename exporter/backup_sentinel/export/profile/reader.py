@@ -1,0 +1,184 @@
+"""Answers of the API server about one resource become readings: what each object means, and what is odd about it.
+
+Ordinary objects are decoded and read in one go. Whatever is not ordinary, down to one field of one object among
+thousands, is read again with care, so that no object is lost for the sake of another.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from backup_sentinel.errors import ProblemReason
+from backup_sentinel.model import Problem, Record
+
+from .body import Meta, PageError, check, decode, split
+from .emit import Build, Keys
+from .oddity import Patient, Refusal, Strict, show
+from .prune import Row, Wanted, row_of
+
+_ODD = (Refusal, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
+_BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class ResourceType(Struct, frozen=True):
+    """A resource of the Kubernetes API as a profile describes it.
+
+    `versions` are in order of preference, `poll` is in seconds and None for resources that are watched.
+    """
+
+    group: str
+    versions: tuple[str, ...]
+    kind: str
+    plural: str
+    namespaced: bool = True
+    aggregated: bool = False
+    poll: float | None = None
+    selector: str | None = None
+    costly: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name as in `kubectl get`: plural and group."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """The rights that reading takes."""
+        return ("get", "list") if self.poll is not None else ("get", "list", "watch")
+
+
+class Reading(Struct, gc=False):
+    """One object: its identity, the records it means, and what could not be taken at its word.
+
+    Name and namespace are "" where the object does not tell; then there is a problem that says so.
+    """
+
+    namespace: str
+    name: str
+    uid: str | None
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class Page(Struct):
+    """One answer to a list request; `continue_token` is None on the last page, `remaining` a hint of the server."""
+
+    items: list[Reading]
+    resource_version: str | None
+    continue_token: str | None
+    remaining: int | None
+
+
+class Item(Struct):
+    """One object of a watch or a get."""
+
+    value: Reading
+    resource_version: str | None
+
+
+class Machine(Struct):
+    """A compiled resource: shared by all clusters, without state."""
+
+    type: ResourceType
+    item: msgspec.json.Decoder[Any]
+    page: msgspec.json.Decoder[Any]
+    wanted: tuple[Wanted, ...]
+    extract: Callable[[Any], Row]
+    version: Callable[[Any], str | None]
+    fast: tuple[Build, ...]
+    careful: tuple[Build, ...]
+
+
+class Reader:
+    """Reads one resource of one cluster."""
+
+    def __init__(self, machine: Machine, cluster: str, operator: str, now: Callable[[], float]) -> None:
+        self.type = machine.type
+        self.operator = operator
+        self.resource = machine.type.name
+        self._machine = machine
+        self._now = now
+        self._keys = Keys(cluster, operator)
+        self._only = machine.fast[0] if len(machine.fast) == 1 else None
+
+    def page(self, body: bytes) -> Page:
+        """Read an answer to a list request; raise PageError where it is no list."""
+        now = self._now()
+        try:
+            page = self._machine.page.decode(body)
+        except _BROKEN:
+            return self._broken_page(body, now)
+        check(page.kind)
+        ear, readings, raws = Strict(now), [], None
+        read = self._read
+        for number, decoded in enumerate(page.items or ()):
+            try:
+                readings.append(read(decoded, ear))
+            except _ODD:
+                raws = raws or split(body).items or []
+                readings.append(self.read(bytes(raws[number]), now)[0])
+        return _page(page.metadata, readings)
+
+    def item(self, raw: Raw | bytes) -> Item:
+        """Read one object; never raises for what is in it."""
+        now = self._now()
+        try:
+            decoded = self._machine.item.decode(raw)
+            return Item(self._read(decoded, Strict(now)), self._machine.version(decoded))
+        except (*_BROKEN, *_ODD):
+            return Item(*self.read(bytes(raw), now))
+
+    def read(self, raw: bytes, now: float) -> tuple[Reading, str | None]:
+        """Read one object with care: each odd field becomes a problem, the others keep their value."""
+        try:
+            value = decode(raw)
+        except ValueError as error:
+            return _lost(ProblemReason.UNDECODABLE, f"{error}"[:200]), None
+        return self.read_value(value, now)
+
+    def read_value(self, value: Any, now: float) -> tuple[Reading, str | None]:
+        """Read one plain object with care."""
+        ear = Patient(now)
+        if not isinstance(value, dict):
+            return _lost(ProblemReason.UNDECODABLE, f"expected an object, got {show(value)}"), None
+        row = row_of(self._machine.wanted, value, ear.odd)
+        name, namespace, uid, version = row[:4]
+        if not name or (self.type.namespaced and not namespace):
+            ear.odd(ProblemReason.NO_IDENTITY, "metadata", "no name" if not name else "no namespace")
+            return Reading(namespace or "", name or "", uid, (), ear.problems), version
+        records = tuple(record for build in self._machine.careful for record in build(row, ear, self._keys))
+        return Reading(namespace or "", name, uid, records, ear.problems), version
+
+    def _read(self, decoded: Any, ear: Strict) -> Reading:
+        """Read an ordinary object; raise one of `_ODD` where it is not."""
+        row = self._machine.extract(decoded)
+        name, namespace = row[0], row[1] or ""
+        if not name or (not namespace and self.type.namespaced):
+            raise Refusal
+        if self._only is not None:
+            return Reading(namespace, name, row[2], self._only(row, ear, self._keys))
+        records = tuple(record for build in self._machine.fast for record in build(row, ear, self._keys))
+        return Reading(namespace, name, row[2], records)
+
+    def _broken_page(self, body: bytes, now: float) -> Page:
+        page = split(body)
+        readings = []
+        for raw in page.items or ():
+            try:
+                readings.append(self._read(self._machine.item.decode(raw), Strict(now)))
+            except (*_BROKEN, *_ODD):
+                readings.append(self.read(bytes(raw), now)[0])
+        return _page(page.metadata, readings)
+
+
+def _page(meta: Meta, readings: list[Reading]) -> Page:
+    return Page(readings, meta.resource_version or None, meta.continue_ or None, meta.remaining)
+
+
+def _lost(reason: ProblemReason, detail: str) -> Reading:
+    return Reading("", "", None, (), (Problem(reason, "", detail),))
+
+
+__all__ = ["Item", "Machine", "Page", "PageError", "Reader", "Reading", "ResourceType"]

@@ -1,0 +1,149 @@
+"""Where a profile is being compiled: the place in its file for errors, and the paths it wants so far."""
+
+from typing import Any
+
+from backup_sentinel.document import Document
+from backup_sentinel.document import Path as Place
+from backup_sentinel.errors import DocumentError
+
+from .path import Each, Path, PathError, Values, parse
+from .prune import SCALARS, Wanted
+
+PRESENCE: frozenset[type] = frozenset()
+TEXT: frozenset[type] = frozenset({str})
+
+
+class Cursor:
+    """A place in the profile's file."""
+
+    __slots__ = ("document", "path")
+
+    def __init__(self, document: Document, path: Place = ()) -> None:
+        self.document = document
+        self.path = path
+
+    def at(self, *steps: str | int) -> "Cursor":
+        """Go down; steps that the file does not have are kept for the message only."""
+        return Cursor(self.document, self.path + steps)
+
+    def error(self, message: str, *, hint: str = "", offset: int = 0, key: bool = False) -> DocumentError:
+        """Return an error that points here."""
+        return self.document.error(message, self.path, offset=offset, key=key, hint=hint)
+
+
+class Use:
+    """One path as a compiled expression sees it: how to get its value from a row, and what it is called."""
+
+    __slots__ = ("element", "many", "name", "slot")
+
+    def __init__(self, name: str, slot: int, *, element: bool, many: bool) -> None:
+        self.name = name
+        self.slot = slot
+        self.element = element
+        self.many = many
+
+    def get(self, row: tuple[Any, ...]) -> Any:
+        """Return the value; that of an element stands in the last part of the row."""
+        return row[-1][self.slot] if self.element else row[self.slot]
+
+
+class Scope:
+    """The paths that the records of one resource want, each once."""
+
+    def __init__(self) -> None:
+        self.wanted: dict[tuple[Path, bool], Wanted] = {}
+        self.slots: dict[tuple[Path, bool], int] = {}
+        self.elements: Elements | None = None
+
+    def slot(
+        self,
+        path: Path,
+        types: frozenset[type],
+        *,
+        whole: bool = False,
+        outer: bool = False,
+        content: bool = False,
+    ) -> int:
+        """Want a path of the object; return the number of its value in the row."""
+        key = (path, outer)
+        old = self.wanted.get(key, Wanted(path, PRESENCE, outer=outer))
+        self.wanted[key] = Wanted(path, old.types | types, old.whole or whole, outer, old.content or content)
+        return self.slots.setdefault(key, len(self.slots))
+
+    def use(self, text: str, at: Cursor, types: frozenset[type] = SCALARS, *, content: bool = False) -> Use:
+        """Want the path that a text means; raise DocumentError at its character where it means none."""
+        path = parsed(text, at)
+        if not path.element:
+            return Use(text, self.slot(path, types, content=content), element=False, many=path.many)
+        if self.elements is None:
+            raise at.error("`@` is the element of `expand`, and there is none here")
+        return Use(text, self.elements.slot(path, types, content=content), element=True, many=path.many)
+
+
+class Elements:
+    """The elements of one object that `expand` makes records of."""
+
+    def __init__(self, scope: Scope, each: str | list[str], at: Cursor) -> None:
+        self._scope = scope
+        self._columns: list[list[int]] = []
+        self._paths: dict[Path, int] = {}
+        self.bases: list[Path] = []
+        self.single = isinstance(each, str)
+        for number, text in enumerate([each] if isinstance(each, str) else each):
+            here = at.at("each") if isinstance(each, str) else at.at("each", number)
+            path = parsed(text, here)
+            wildcards = [isinstance(step, (Each, Values)) for step in path.steps]
+            if path.element or sum(wildcards) != self.single or (self.single and not wildcards[-1]):
+                raise here.error(
+                    "expected a path that ends with `[*]` or `.*`, or a list of paths without wildcards"
+                )
+            self.bases.append(path)
+        self._present = [scope.slot(base, PRESENCE) for base in self.bases]
+        base = self.bases[0]
+        self._keys: int | None = None
+        if self.single and isinstance(base.steps[-1], Values):
+            self._keys = scope.slot(Path(base.steps[:-1]), PRESENCE, whole=True)
+
+    def slot(self, path: Path, types: frozenset[type], *, content: bool) -> int:
+        """Want a path of each element; return the number of its value in the last part of the row."""
+        if path.key:
+            return 0
+        if path not in self._paths:
+            self._paths[path] = len(self._paths) + 1
+            self._columns.append([])
+        column = self._paths[path] - 1
+        self._columns[column] = [
+            self._scope.slot(Path(base.steps + path.steps), types, outer=self.single, content=content)
+            for base in self.bases
+        ]
+        return column + 1
+
+    def rows(self, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Return the row once for each element, with the values of that element as its last part."""
+        if not self.single:
+            return [
+                (*row, (_last(base), *(row[column[i]] for column in self._columns)))
+                for i, base in enumerate(self.bases)
+                if row[self._present[i]] is not None
+            ]
+        present = row[self._present[0]] or []
+        keys = list(row[self._keys]) if self._keys is not None and row[self._keys] else range(len(present))
+        return [
+            (*row, (str(keys[i]), *(row[column[0]][i] for column in self._columns)))
+            for i, part in enumerate(present)
+            if part is not None
+        ]
+
+
+def parsed(text: str, at: Cursor, *, offset: int = 0) -> Path:
+    """Return the path that a text means; raise DocumentError at the character that is wrong."""
+    try:
+        return parse(text)
+    except PathError as error:
+        raise at.error(
+            f"path `{text}`: {error.message}", offset=offset + error.column, hint=error.hint
+        ) from None
+
+
+def _last(path: Path) -> str:
+    return str(path.steps[-1]).lstrip(".").strip('[]"')

@@ -1,0 +1,161 @@
+"""The generated parts of `exporter/README.md`: metrics, settings, operators, command line."""
+
+import argparse
+import ast
+import inspect
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import msgspec
+
+from backup_sentinel.config import Config
+from backup_sentinel.export.exposition import FAMILIES, labels_of
+from backup_sentinel.export.profile import Profile
+from backup_sentinel.telemetry import Telemetry
+
+from .artefact import Artefact, fill, table
+
+if TYPE_CHECKING:
+    from .artefacts import Source
+
+PAGE = "exporter/README.md"
+
+
+def artefacts(source: "Source") -> Iterator[Artefact]:
+    """Yield the page with its blocks filled."""
+    blocks = {
+        "metrics": metrics(),
+        "settings": settings(),
+        "operators": operators(source.profiles),
+        "commands": commands(source.parser),
+    }
+    yield Artefact(PAGE, fill((source.root / PAGE).read_text(encoding="utf-8"), blocks))
+
+
+def metrics() -> str:
+    """Return the table of all families, those of the process itself at the end."""
+    rows = [
+        (
+            f"`{family.name}`",
+            family.kind.value,
+            ", ".join(f"`{name}`" for name in labels_of(family)),
+            family.unit or "-",
+            family.help,
+            family.source,
+            family.stability.value,
+        )
+        for family in FAMILIES
+    ]
+    rows += [
+        (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels) or "-", unit or "-", text, "this process", "stable")
+        for name, kind, labels, unit, text in Telemetry().describe()
+    ]
+    return table(("family", "type", "labels", "unit", "meaning", "source", "stability"), rows)
+
+
+def operators(profiles: Sequence[Profile]) -> str:
+    """Return the table of the operators that are read, and what of them."""
+    rows = [
+        (
+            f"[{profile.title}]({profile.documentation})",
+            f"`{profile.operator}`",
+            profile.since or "-",
+            ", ".join(f"`{resource.name}`" for resource in profile.resources),
+        )
+        for profile in profiles
+    ]
+    return table(("operator", "profile", "since", "resources"), rows)
+
+
+def commands(parser: argparse.ArgumentParser) -> str:
+    """Return the help of every command, as a terminal of 100 columns shows it."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "100"
+    try:
+        texts = [parser.format_help()]
+        for action in parser._actions:  # noqa: SLF001 - argparse has no other way to reach the commands
+            if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+                texts += [command.format_help() for command in action.choices.values()]
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+    return "".join(f"```text\n{text.rstrip()}\n```\n\n" for text in texts)
+
+
+def settings() -> str:
+    """Return the table of all settings by their path in the configuration file."""
+    rows = [(f"`{path}`", f"`{kind}`", default, text) for path, kind, default, text in _walk(Config, "")]
+    return table(("setting", "type", "default", "meaning"), rows)
+
+
+def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    texts = _field_texts(struct)
+    for field in msgspec.structs.fields(struct):
+        path = f"{prefix}{field.encode_name}"
+        inner = _inner(field.type)
+        if inner is not None:
+            several = get_origin(field.type) is tuple
+            if several:
+                yield path, "list", "-", texts.get(field.name, "")
+            yield from _walk(inner, f"{path}[]." if several else f"{path}.")
+            continue
+        yield path, _spell(field.type), _default(field), texts.get(field.name, "")
+
+
+def _inner(kind: Any) -> type[msgspec.Struct] | None:
+    """Return the struct that a field holds, alone or in a list."""
+    for candidate in (kind, *get_args(kind)):
+        if inspect.isclass(candidate) and issubclass(candidate, msgspec.Struct):
+            return candidate
+    return None
+
+
+def _spell(kind: Any) -> str:
+    return msgspec.inspect.type_info(kind).__class__.__name__ if kind is None else _names(kind)
+
+
+def _names(kind: Any) -> str:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is None:
+        return "null" if kind is type(None) else getattr(kind, "__name__", str(kind))
+    if hasattr(kind, "__metadata__"):
+        return _names(arguments[0])
+    if origin is tuple:
+        return f"list of {_names(arguments[0])}"
+    if origin is dict:
+        return f"map of {_names(arguments[0])} to {_names(arguments[1])}"
+    if arguments and all(isinstance(argument, str) for argument in arguments):
+        return " or ".join(arguments)
+    return " or ".join(_names(argument) for argument in arguments if argument is not type(None))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    value = field.default
+    if value is msgspec.NODEFAULT and field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    if value is msgspec.NODEFAULT:
+        return "required"
+    if value is None or value in ((), {}, ""):
+        return "-"
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+@cache
+def _field_texts(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what stands below each field in the source."""
+    tree = ast.parse(inspect.getsource(inspect.getmodule(struct) or struct))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == struct.__name__)
+    texts = {}
+    for node, after in zip(body, body[1:], strict=False):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            texts[node.target.id] = inspect.cleandoc(str(after.value.value)).replace("\n", " ")
+    return texts
