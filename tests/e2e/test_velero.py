@@ -71,7 +71,7 @@ def test_a_story_from_objects_to_promql(apiserver: ApiServer, tmp_path: Path) ->
             assert prometheus.query(f"kube_backup_running{{{s}}} == 0")
 
             # The next one fails, and its object is deleted: what is known stays.
-            failed = backup("shop-3", "Failed", schedule="shop", failureReason="AccessDenied: no such key")
+            failed = backup("shop-3", "Failed", schedule="shop", failureReason="InvalidAccessKeyId: the key does not exist")
             create(apiserver, "backups", failed)
             prometheus.wait_for(f'kube_backup_last_run_info{{{s},outcome="failed",reason="credentials"}}')
             assert prometheus.query(f"kube_backup_consecutive_failures{{{s}}} == 1")

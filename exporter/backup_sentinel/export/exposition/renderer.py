@@ -153,11 +153,14 @@ class Renderer:
             (self._tables[family.scope], self._tables[family.scope].families.index(family))
             for family in FAMILIES
         ]
+        self.complete = False
+        """Whether a page can show every resource that can be reached."""
         self._asked: dict[Format, float] = {}
         self._pages: dict[Format, Page] = {}
 
     async def update(self) -> None:
         """Write what has changed and exchange the pages. Yields to other tasks every millisecond or so."""
+        complete = not self._store.waiting()
         for scope, table in self._tables.items():
             for count, key in enumerate(self._store.marks.take(scope), start=1):
                 table.set(key, self._store.subject(scope, key))
@@ -166,6 +169,7 @@ class Renderer:
         recent = asyncio.get_running_loop().time() - IDLE
         self._asked = {form: at for form, at in self._asked.items() if at > recent}
         self._pages = {form: await self._compose(form) for form in self._asked}
+        self.complete = self.complete or complete
 
     async def page(self, form: Format) -> Page:
         """Return the newest page; only the first one in a format has to be put together."""

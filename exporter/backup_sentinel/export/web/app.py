@@ -65,9 +65,9 @@ class Site:
         return PlainTextResponse("Backup Sentinel is healthy.\n")
 
     async def ready(self, _: Request) -> Response:
-        """Say whether every resource that can be reached has been listed once."""
+        """Say whether every resource that can be reached has been listed once, and `/metrics` shows it."""
         waiting = self._store.waiting()
-        if not waiting:
+        if not waiting and self._renderer.complete:
             return PlainTextResponse("Backup Sentinel is ready.\n")
         names = "".join(f"{key.cluster or 'cluster'}: {key.resource}\n" for key in waiting[:20])
         return PlainTextResponse(f"Waiting for the first list of {len(waiting)} resources:\n{names}", 503)
