@@ -10,6 +10,7 @@ from typing import Any
 from . import __version__
 from .clock import Clock
 from .config import Config
+from .export.archive import open_archive
 from .export.overview import Overview, survey
 from .export.pipeline import Pipeline
 from .export.profile import Profile, load_profiles
@@ -37,7 +38,15 @@ async def export(
     Raises DocumentError for profiles, ListenError for the address.
     """
     telemetry = Telemetry()
-    pipeline = Pipeline(config.clusters, profiles(config), config.export, telemetry=telemetry, clock=clock)
+    pipeline = Pipeline(
+        config.clusters,
+        profiles(config),
+        config.export,
+        telemetry=telemetry,
+        clock=clock,
+        archive=open_archive(config.state, clock or Clock()),
+        save_interval=config.state.interval_seconds,
+    )
     site = Site(pipeline.store, pipeline.renderer, pipeline.clock.now, titles=pipeline.titles, posts=posts)
     bound = bind(config.web.listen)
     url = address(bound)

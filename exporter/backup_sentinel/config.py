@@ -7,6 +7,7 @@ import msgspec
 
 from .document import Document
 from .errors import DocumentError
+from .export.archive import StateSettings
 from .export.settings import ExportSettings
 from .kube.settings import ClusterSettings
 
@@ -42,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     clusters: tuple[ClusterSettings, ...] = (ClusterSettings(),)
     """Clusters to watch; without any, the one this process runs in or the kubeconfig's current one."""
     profiles: ProfileSettings = ProfileSettings()
+    state: StateSettings = StateSettings()
     export: ExportSettings = ExportSettings()
 
 
@@ -65,6 +67,8 @@ def parse(text: str, file: str = "") -> Config:
     if document.value is None:
         return Config()
     config = document.convert(Config)
+    if not config.clusters:
+        config = msgspec.structs.replace(config, clusters=Config().clusters)
     _check_clusters(document, config)
     for index, promise in enumerate(config.export.promises):
         for field, message in promise.flaws():
@@ -89,10 +93,13 @@ def _check_clusters(document: Document, config: Config) -> None:
                 f"the name `{cluster.name}` is taken by clusters[{seen[cluster.name]}]", (*place, "name")
             )
         seen[cluster.name] = index
+    known = ", ".join(sorted(filter(None, seen)))
     for tester, tested in config.export.restore_tests.items():
-        if tested not in seen:
-            raise document.error(
-                f"no cluster is called `{tested}`",
-                ("export", "restore_tests", tester),
-                hint=f"known are {', '.join(sorted(seen))}",
-            )
+        for name in (tester, tested):
+            if name not in seen:
+                raise document.error(
+                    f"no cluster is called `{name}`",
+                    ("export", "restore_tests", tester),
+                    key=name == tester,
+                    hint=f"known are {known}" if known else "give the entries of `clusters` names",
+                )

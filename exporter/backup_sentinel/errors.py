@@ -23,7 +23,14 @@ class DocumentError(SentinelError):
     """
 
     def __init__(
-        self, message: str, *, file: str = "", line: int = 0, column: int = 0, source: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        source: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message

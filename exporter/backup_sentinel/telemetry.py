@@ -33,6 +33,8 @@ class Telemetry:
         self._registry = CollectorRegistry()
         self._names = {
             "backup_sentinel_unmapped_phases": ("operator",),
+            "backup_sentinel_state_last_save_timestamp_seconds": ("cluster",),
+            "backup_sentinel_state_bytes": ("cluster",),
             "backup_sentinel_http_requests": ("method", "endpoint", "status"),
             "backup_sentinel_http_request_duration_seconds": ("method", "endpoint"),
         }
@@ -72,6 +74,33 @@ class Telemetry:
             registry=self._registry,
         )
 
+        self._state_saved = Gauge(
+            "backup_sentinel_state_last_save_timestamp_seconds",
+            "When the memory of a cluster was last saved; it is written only when something lasting has changed.",
+            ["cluster"],
+            registry=self._registry,
+        )
+        self._state_bytes = Gauge(
+            "backup_sentinel_state_bytes",
+            "Size of the saved memory of a cluster, compressed.",
+            ["cluster"],
+            registry=self._registry,
+        )
+        self._state_failures = Counter(
+            "backup_sentinel_state_save_failures",
+            "Attempts to save memory that failed; until one succeeds, counters do not move.",
+            registry=self._registry,
+        )
+
+    def saved(self, cluster: str, at: float, size: int) -> None:
+        """Tell that the memory of a cluster was saved, when (Unix seconds), and how many bytes it has."""
+        self._state_saved.labels(cluster).set(at)
+        self._state_bytes.labels(cluster).set(size)
+
+    def save_failed(self) -> None:
+        """Count an attempt to save that failed."""
+        self._state_failures.inc()
+
     def problem(self, reason: ProblemReason, operator: str) -> None:
         """Count a problem of an object."""
         self._problems.labels(reason).inc()
@@ -89,7 +118,9 @@ class Telemetry:
         """Yield name, type, labels, unit and meaning of each family; those of the process from its collector."""
         for metric in self._registry.collect():
             total = "_total" if metric.type == "counter" else ""
-            labels = dict.fromkeys(label for sample in metric.samples for label in sample.labels if label != "le")
+            labels = dict.fromkeys(
+                label for sample in metric.samples for label in sample.labels if label != "le"
+            )
             names = self._names.get(metric.name, tuple(labels))
             unit = next((unit for unit in ("seconds", "bytes") if metric.name.endswith(unit)), "")
             yield metric.name + total, metric.type, names, unit, metric.documentation

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from .process import Process, wait_until
 
 START_SECONDS = 30.0
+DEFAULTS: dict[str, Any] = {"web": {"listen": "127.0.0.1:0"}, "state": {"backend": "off"}}
 
 
 class Exporter:
@@ -48,7 +49,7 @@ class Exporter:
         """Start the process and wait until it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "config.yaml"
-        config.write_text(yaml.safe_dump({"web": {"listen": "127.0.0.1:0"}, **self.settings}), encoding="utf-8")
+        config.write_text(yaml.safe_dump({**DEFAULTS, **self.settings}), encoding="utf-8")
         self.log.unlink(missing_ok=True)
         process = Process([*self._command, "--config", config, "--log-format", "json"], self.log)
         self._process = process

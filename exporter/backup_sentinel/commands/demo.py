@@ -49,7 +49,8 @@ async def play(story: Story, config: Config) -> None:
             token = secrets.token_urlsafe(16)
             server.access.tokens[token] = "backup-sentinel"
             clusters.append(ClusterSettings(name=name, api_url=server.url, token=token))
-        config = msgspec.structs.replace(config, clusters=tuple(clusters))
+        state = msgspec.structs.replace(config.state, backend="off")
+        config = msgspec.structs.replace(config, clusters=tuple(clusters), state=state)
 
         async def advance(query: dict[str, str]) -> dict[str, Any]:
             return control.advance(int(query.get("n", "1")))

@@ -415,7 +415,7 @@ def _since(stream: Stream, outcome: Outcome) -> Number | None:
 @_gauges(
     "kube_backup_runs_total",
     "Runs of this cluster that finished while they could be seen, by outcome. A run that was deleted before it "
-    "finished counts as unknown.",
+    "finished counts as unknown, an outcome that is left out until there is one.",
     STREAM,
     extra=("outcome",),
     source="Run.outcome",
@@ -423,8 +423,9 @@ def _since(stream: Stream, outcome: Outcome) -> Number | None:
 )
 def _runs(stream: Stream) -> Many:
     if stream.live:
-        for outcome, total in stream.ledger.totals.items():
-            yield (("outcome", outcome),), total
+        for outcome, total in stream.ledger.counters.items():
+            if total or outcome is not Outcome.UNKNOWN:
+                yield (("outcome", outcome),), total
 
 
 @_gauges(

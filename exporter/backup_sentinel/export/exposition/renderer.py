@@ -168,7 +168,8 @@ class Renderer:
                     await asyncio.sleep(0)
         recent = asyncio.get_running_loop().time() - IDLE
         self._asked = {form: at for form, at in self._asked.items() if at > recent}
-        self._pages = {form: await self._compose(form) for form in self._asked}
+        # A list, because another format may be asked for meanwhile.
+        self._pages = {form: await self._compose(form) for form in list(self._asked)}
         self.complete = self.complete or complete
 
     async def page(self, form: Format) -> Page:
@@ -176,7 +177,8 @@ class Renderer:
         self._asked[form] = asyncio.get_running_loop().time()
         page = self._pages.get(form)
         if page is None:
-            page = self._pages[form] = await self._compose(form)
+            composed = await self._compose(form)
+            page = self._pages.setdefault(form, composed)  # an update in between knows better
         return page
 
     async def _compose(self, form: Format) -> Page:

@@ -8,6 +8,7 @@ from contextlib import aclosing
 
 from backup_sentinel.clock import Clock
 from backup_sentinel.errors import ApiError, OutageReason
+from backup_sentinel.export.archive import Archive, Keeper
 from backup_sentinel.export.exposition import Format, Renderer
 from backup_sentinel.export.profile import Profile, Reader, Reading
 from backup_sentinel.export.settings import ExportSettings
@@ -64,9 +65,16 @@ class Pipeline:
         telemetry: Telemetry,
         clock: Clock | None = None,
         timing: Timing | None = None,
+        archive: Archive | None = None,
+        save_interval: float = 15.0,
     ) -> None:
         self.clock = clock or Clock()
-        self.store = Store(settings, self.clock.now)
+        self.store = Store(settings, self.clock.now, durable=archive is not None)
+        self._keeper = (
+            Keeper(self.store, archive, telemetry, clock=self.clock, interval=save_interval)
+            if archive
+            else None
+        )
         self.titles = {cluster.name: cluster.title for cluster in clusters if cluster.label or cluster.name}
         self._clusters = clusters
         self._profiles = profiles
@@ -95,7 +103,11 @@ class Pipeline:
     async def run(self) -> None:
         """Watch and write until cancelled."""
         try:
+            if self._keeper is not None:
+                await self._keeper.load([cluster.name for cluster in self._clusters])
             async with asyncio.TaskGroup() as tasks:
+                if self._keeper is not None:
+                    tasks.create_task(self._keeper.run(), name="keep")
                 tasks.create_task(self._write(), name="write")
                 for cluster in self._clusters:
                     tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
@@ -124,10 +136,13 @@ class Pipeline:
             discovery = Discovery(client, self.clock)
             for reader, feed in self._plans[cluster.name]:
                 tasks.create_task(
-                    self._follow(cluster, client, discovery, reader, feed), name=f"{cluster.title} {reader.resource}"
+                    self._follow(cluster, client, discovery, reader, feed),
+                    name=f"{cluster.title} {reader.resource}",
                 )
 
-    async def _follow(self, cluster: ClusterSettings, client: Client, discovery: Discovery, reader: Reader, feed: Feed) -> None:
+    async def _follow(
+        self, cluster: ClusterSettings, client: Client, discovery: Discovery, reader: Reader, feed: Feed
+    ) -> None:
         read = reader.type
         kind = ResourceType(read.group, read.versions, read.plural, read.namespaced)
         while True:

@@ -81,25 +81,29 @@ def _compare(example: Example, reading: Reading, at: Cursor) -> Iterator[Documen
             f"expected {example.problems or 'no problem'}, got {told}",
             hint=nearest(unknown[0], list(ProblemReason)) if unknown else "",
         )
-    wanted, place = (
-        (example.records, "records") if example.records is not None else ([example.record], "record")
-    )
-    wanted = [] if example.record is None and example.records is None else wanted
-    if len(wanted or []) != len(reading.records) and not (example.record is not None and reading.records):
-        here = at.at(place) if wanted or example.records is not None else at.at("why")
-        yield here.error(f"expected {len(wanted or [])} records, got {len(reading.records)}")
-        return
-    for number, (fields, record) in enumerate(zip(wanted or [], reading.records, strict=False)):
+    place = "record" if example.records is None else "records"
+    wanted = [example.record] if example.record is not None else []
+    wanted = wanted if example.records is None else [*example.records]
+    if example.records is not None and len(wanted) != len(reading.records):
+        yield at.at(place).error(f"expected {len(wanted)} records, got {len(reading.records)}")
+    elif wanted and not reading.records:
+        yield at.at(place).error("expected a record, got none")
+    for number, (fields, record) in enumerate(zip(wanted, reading.records, strict=False)):
         here = at.at(place) if place == "record" else at.at(place, number)
-        for name, value in (fields or {}).items():
+        for name, value in fields.items():
             problem = _differs(record, name, value)
             if problem:
                 yield here.at(name).error(problem)
     for number, name in enumerate(example.absent):
         for record in reading.records[:1]:
-            got = field_of(record, name)
-            if got not in {None, (), ""}:
-                yield at.at("absent", number).error(f"expected nothing, got {shown(name, got)}")
+            here = at.at("absent", number)
+            try:
+                got = field_of(record, name)
+            except AttributeError:
+                yield here.error(f"a {type(record).__name__.lower()} has no field `{name}`")
+            else:
+                if got not in {None, (), ""}:
+                    yield here.error(f"expected nothing, got {shown(name, got)}")
 
 
 def _differs(record: Record, name: str, wanted: Any) -> str:
@@ -131,6 +135,8 @@ def field_of(record: Record, name: str) -> Any:
 
 def shown(name: str, value: Any) -> str:
     """Write a value for people: instants as RFC 3339."""
+    if value is None:
+        return "nothing"
     if isinstance(value, float) and any(FIELDS[word].get(name, (None,))[0] == "time" for word in FIELDS):
         return show_time(value)
     return (

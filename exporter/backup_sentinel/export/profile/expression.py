@@ -167,6 +167,7 @@ def _cast(getter: Getter, expr: Expression, target: Target, ways: list[Format]) 
     cast, inner = caster(target, ways), getter.get
     name = getter.uses[0].name if getter.uses else "value"
     getter.how += [str(expr.as_ or f"as {target.kind}")] if ways else []
+    getter.plain = None
 
     def get(row: tuple[Any, ...], is_: Outcome | None, ear: Ear) -> Any:
         value = inner(row, is_, ear)
@@ -181,10 +182,13 @@ def _default(getter: Getter, expr: Expression, target: Target, at: Cursor) -> No
     inner, default = getter.get, constant(expr.default, target, expr.as_, at.at("default"))
     getter.plain = ink.either(getter.code, default) if getter.plain is not None else None
     getter.how.append(f"default {expr.default}")
+    uses = tuple(getter.uses)
 
     def get(row: tuple[Any, ...], is_: Outcome | None, ear: Ear) -> Any:
+        heard = ear.heard
         value = inner(row, is_, ear)
-        return default if value is None else value
+        odd = value is None and (ear.heard > heard or any(use.odd(row) for use in uses))
+        return value if value is not None or odd else default
 
     getter.get = get
 

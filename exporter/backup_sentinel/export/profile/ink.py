@@ -65,7 +65,9 @@ def leaf(target: Target, slot: int, get: Callable[..., Any], *, many: bool) -> C
             case Kind.DURATION if types == {str}:
                 return Snippet(f"(go({v}) if {v} else None)")
             case Kind.COUNT | Kind.SIZE:
-                return Snippet(f"({v} if {v} is None or ({v}.__class__ is int and {v} >= 0) else {call})")
+                return Snippet(
+                    f"({v} if {v} is None or ({v}.__class__ is int and 0 <= {v} < 1e18) else {call})"
+                )
             case Kind.FLAG:
                 return Snippet(f"({v} if {v} is None or {v}.__class__ is bool else {call})")
         return Snippet(call)

@@ -19,9 +19,10 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 
 class Ear(Protocol):
-    """Hears of oddities; `limit` is the latest instant that can have happened."""
+    """Hears of oddities; `limit` is the latest instant that can have happened, `heard` counts."""
 
     limit: float
+    heard: int
 
     def odd(self, reason: ProblemReason, path: str, detail: str) -> None:
         """Hear of one."""
@@ -31,6 +32,7 @@ class Strict:
     """The ear of the fast way."""
 
     __slots__ = ("limit",)
+    heard = 0
 
     def __init__(self, now: float) -> None:
         self.limit = now + AHEAD
@@ -45,10 +47,12 @@ class Patient:
 
     def __init__(self, now: float) -> None:
         self.limit = now + AHEAD
+        self.heard = 0
         self._problems: dict[tuple[ProblemReason, str], Problem] = {}
 
     def odd(self, reason: ProblemReason, path: str, detail: str) -> None:
         """Write it down."""
+        self.heard += 1
         self._problems.setdefault((reason, path), Problem(reason, path, detail))
 
     @property

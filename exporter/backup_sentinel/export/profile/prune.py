@@ -21,6 +21,16 @@ Row = tuple[Any, ...]
 SCALARS = frozenset({str, int, float, bool})
 
 
+class _Odd:
+    """Stands in a row for a value that was there but could not be taken: neither known nor absent."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ODD = _Odd()
+
+
 class Wanted(NamedTuple):
     """The use of one path: JSON types that it may have, no types where only its presence counts, or the `whole` of it.
 
@@ -125,13 +135,22 @@ Tell = Callable[[ProblemReason, str, str], None]
 
 def row_of(wanted: Iterable[Wanted], value: Any, odd: Tell) -> Row:
     """List the values of the wanted paths in a plain object, slowly; tell of what has the wrong type and leave it out."""
+    heard = 0
 
-    def missing(path: str, why: str) -> None:
-        odd(ProblemReason.WRONG_TYPE, path, why)
+    def tell(reason: ProblemReason, path: str, why: str) -> None:
+        nonlocal heard
+        heard += 1
+        odd(reason, path, why)
 
-    return tuple(
-        _fit(walk(value, w.path.steps, missing, outer=w.outer), w, w.path.steps, odd) for w in wanted
-    )
+    row = []
+    for want in wanted:
+        before = heard
+        found = walk(
+            value, want.path.steps, lambda *at: tell(ProblemReason.WRONG_TYPE, *at), outer=want.outer
+        )
+        fit = _fit(found, want, want.path.steps, tell)
+        row.append(ODD if fit is None and heard > before else fit)
+    return tuple(row)
 
 
 def _fit(value: Any, want: Wanted, steps: tuple[Step, ...], odd: Tell) -> Any:

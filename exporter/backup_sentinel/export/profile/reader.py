@@ -16,7 +16,7 @@ from backup_sentinel.model import Problem, Record
 from .body import Meta, PageError, check, decode, split
 from .emit import Build, Keys
 from .oddity import Patient, Refusal, Strict, show
-from .prune import Row, Wanted, row_of
+from .prune import ODD, Row, Wanted, row_of
 
 _ODD = (Refusal, LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
 _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -144,7 +144,8 @@ class Reader:
         if not isinstance(value, dict):
             return _lost(ProblemReason.UNDECODABLE, f"expected an object, got {show(value)}"), None
         row = row_of(self._machine.wanted, value, ear.odd)
-        name, namespace, uid, version = row[:4]
+        name, namespace, uid, version = (None if value is ODD else value for value in row[:4])
+        row = (name, namespace, uid, version, *row[4:])
         if not name or (self.type.namespaced and not namespace):
             ear.odd(ProblemReason.NO_IDENTITY, "metadata", "no name" if not name else "no namespace")
             return Reading(namespace or "", name or "", uid, (), ear.problems), version

@@ -7,7 +7,7 @@ from backup_sentinel.document import Path as Place
 from backup_sentinel.errors import DocumentError
 
 from .path import Each, Path, PathError, Values, parse
-from .prune import SCALARS, Wanted
+from .prune import ODD, SCALARS, Wanted
 
 PRESENCE: frozenset[type] = frozenset()
 TEXT: frozenset[type] = frozenset({str})
@@ -43,8 +43,13 @@ class Use:
         self.many = many
 
     def get(self, row: tuple[Any, ...]) -> Any:
-        """Return the value; that of an element stands in the last part of the row."""
-        return row[-1][self.slot] if self.element else row[self.slot]
+        """Return the value; that of an element stands in the last part of the row. What is odd is not there."""
+        value = row[-1][self.slot] if self.element else row[self.slot]
+        return None if value is ODD else value
+
+    def odd(self, row: tuple[Any, ...]) -> bool:
+        """Tell whether something is there that could not be taken."""
+        return (row[-1][self.slot] if self.element else row[self.slot]) is ODD
 
 
 class Scope:
@@ -124,7 +129,7 @@ class Elements:
             return [
                 (*row, (_last(base), *(row[column[i]] for column in self._columns)))
                 for i, base in enumerate(self.bases)
-                if row[self._present[i]] is not None
+                if row[self._present[i]] is not None and row[self._present[i]] is not ODD
             ]
         present = row[self._present[0]] or []
         keys = list(row[self._keys]) if self._keys is not None and row[self._keys] else range(len(present))

@@ -50,6 +50,8 @@ class Verdict:
         for is_, holds in self._rules:
             if holds.ask(row, None):
                 return is_, phase
+        if self.use is not None and self.use.odd(row):
+            return Outcome.UNKNOWN, None
         if phase is None and self._absent is not None:
             return self._absent, None
         known = self._map.get((phase.casefold() if self._fold else phase) if phase else "") or self._otherwise

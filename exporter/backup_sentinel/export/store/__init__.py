@@ -7,6 +7,7 @@ No input or output, no text.
 from .feed import Feed, FeedKey
 from .marks import Marks, NamespaceKey, Scope
 from .places import Place, PlaceKey
+from .saved import SavedCluster, merge
 from .store import ClusterFacts, NamespaceFacts, News, Reading, Store
 from .stream import Stream, VolumeSum
 
@@ -21,8 +22,10 @@ __all__ = [
     "Place",
     "PlaceKey",
     "Reading",
+    "SavedCluster",
     "Scope",
     "Store",
     "Stream",
     "VolumeSum",
+    "merge",
 ]

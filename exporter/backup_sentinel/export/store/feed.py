@@ -37,6 +37,8 @@ class Feed(msgspec.Struct, kw_only=True):
 
     synced: bool = False
     """A complete listing has been seen at least once."""
+    remembered: bool = False
+    """The same in an earlier life of the process: what finished since then is news, not history."""
     up: bool | None = None
     missing: bool = False
     error: ApiError | None = None
@@ -49,6 +51,13 @@ class Feed(msgspec.Struct, kw_only=True):
         """Return the number of objects known."""
         held = sum(map(len, self.objects.values()))
         return held + (sum(map(len, self.unseen.values())) if self.unseen is not None else 0)
+
+    def items(self) -> Iterator[tuple[ObjectName, tuple[Record, ...]]]:
+        """Iterate over all objects known and their records."""
+        for known in (self.objects, self.unseen or {}):
+            for namespace, names in known.items():
+                for name, records in names.items():
+                    yield (namespace, name), records
 
     def begin(self) -> None:
         """Start a listing: what is not seen until `finish` is gone."""

@@ -1,6 +1,6 @@
 """Everything that is known of one operator in one cluster. All joins between its kinds of objects happen here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -21,6 +21,7 @@ from .feed import Feed
 from .marks import Marks, NamespaceKey, Scope
 from .places import Place, PlaceKey, place_key
 from .promise import latest
+from .saved import SavedFeed, SavedStream, restore, save_feed, save_stream
 from .stream import Stream
 from .volumes import Volumes
 
@@ -28,9 +29,12 @@ from .volumes import Volumes
 class Installation:
     """One operator in one cluster. Times are Unix seconds."""
 
-    def __init__(self, cluster: str, operator: str, settings: ExportSettings, marks: Marks) -> None:
+    def __init__(
+        self, cluster: str, operator: str, settings: ExportSettings, marks: Marks, *, durable: bool = False
+    ) -> None:
         self.cluster = cluster
         self.operator = operator
+        self.durable = durable
         self.feeds: list[Feed] = []
         self.streams: dict[ScheduleKey, Stream] = {}
         self.places: dict[PlaceKey, Place] = {}
@@ -101,6 +105,8 @@ class Installation:
         stream = self.streams.get(key)
         if stream is None:
             stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled(key.namespace))
+            if self.durable:
+                stream.ledger.shown = dict(stream.ledger.totals)
             stream.targets = len(self._targets.get(key, ()))
             self._namespaces.setdefault(key.namespace, set()).add(key)
             if key.target:
@@ -242,6 +248,39 @@ class Installation:
         for key in idle | new:
             self._marks.add(Scope.LOCATION, key)
 
+    # Memory ------------------------------------------------------------------------------------------------
+
+    def remember(self, saved: Iterable[SavedStream], feeds: Iterable[SavedFeed], now: float) -> None:
+        """Take over what an earlier process saved: its schedules count as known until a list does not show them."""
+        for told in saved:
+            restore(self._stream(told.key), told)
+            self._marks.stream(told.key)
+        known = {(feed.key.resource, feed.key.scope): feed for feed in self.feeds}
+        for listed in feeds:
+            feed = known.get((listed.resource, listed.scope))
+            if feed is None:
+                continue
+            feed.remembered = True
+            for schedule in listed.schedules:
+                before = feed.get(schedule.key.namespace, schedule.name)
+                feed.set(schedule.key.namespace, schedule.name, (*before, schedule))
+                stream = self._stream(schedule.key)
+                stream.promise(schedule, self._settings, now)
+                self._promised(stream)
+
+    def save(self) -> tuple[list[SavedFeed], list[SavedStream]]:
+        """Return what is to outlive the process."""
+        feeds = [save_feed(feed) for feed in self.feeds if feed.synced or feed.remembered]
+        return feeds, [save_stream(self.refresh(stream)) for stream in self.streams.values()]
+
+    def reconcile(self) -> None:
+        """All runs have been listed for the first time: those that were open and are gone ended as unknown."""
+        for stream in self.streams.values():
+            if not stream.ledger.open or not self._synced("run", stream.key.namespace):
+                continue
+            if stream.ledger.reconcile(stream.open.values()):
+                self._marks.stream(stream.key)
+
     # Feeds -------------------------------------------------------------------------------------------------
 
     def reconsider(self) -> None:
@@ -256,15 +295,18 @@ class Installation:
     def _unscheduled(self, namespace: str) -> bool:
         """Tell whether the schedules of a namespace cannot be read and never could."""
         feeds = self._covering("schedule", namespace)
-        return bool(feeds) and all(feed.up is False and not feed.synced for feed in feeds)
+        return bool(feeds) and all(
+            feed.up is False and not (feed.synced or feed.remembered) for feed in feeds
+        )
 
-    def _synced(self, record: str, namespace: str) -> bool:
-        """Tell whether all feeds that show a kind of record in a namespace have been listed, and there is one."""
+    def _synced(self, record: str, namespace: str | None = None) -> bool:
+        """Tell whether all feeds that show a kind of record (in a namespace) have been listed, and there is one."""
         feeds = self._covering(record, namespace)
         return bool(feeds) and all(feed.synced for feed in feeds)
 
-    def _covering(self, record: str, namespace: str) -> list[Feed]:
-        return [feed for feed in self.feeds if feed.record == record and feed.key.scope in {"", namespace}]
+    def _covering(self, record: str, namespace: str | None) -> list[Feed]:
+        feeds = [feed for feed in self.feeds if feed.record == record]
+        return feeds if namespace is None else [feed for feed in feeds if feed.key.scope in {"", namespace}]
 
     def refresh(self, stream: Stream) -> Stream:
         """Bring up to date what a stream knows of the volumes of its newest run."""

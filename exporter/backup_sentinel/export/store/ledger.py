@@ -4,6 +4,7 @@ There is no set of all names: one watermark says up to which order key everythin
 few runs that were counted, and at any age those still open, are kept as hashes.
 """
 
+from collections.abc import Iterable
 from zlib import crc32
 
 import msgspec
@@ -32,6 +33,8 @@ class Ledger(msgspec.Struct):
     open: set[int] = msgspec.field(default_factory=set)
     counted: dict[int, float] = msgspec.field(default_factory=dict)
     totals: dict[Outcome, int] = msgspec.field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    shown: dict[Outcome, int] | None = None
+    """What may be shown, where counters are saved: the totals that are. None where nothing is saved."""
 
     def see(self, run: Run, *, history: bool) -> bool:
         """Enter what is known of an own run; return whether a counter moved.
@@ -67,6 +70,18 @@ class Ledger(msgspec.Struct):
         if run.clock is not None and run.clock > self.floor:
             self.counted[mark] = run.clock
         return True
+
+    @property
+    def counters(self) -> dict[Outcome, int]:
+        """Totals as they may be shown: one that was not saved could step back when the process restarts."""
+        return self.totals if self.shown is None else self.shown
+
+    def reconcile(self, runs: Iterable[Run]) -> bool:
+        """After a complete listing, end as unknown what was open and is not among the open runs that exist."""
+        gone = self.open - {_mark(run) for run in runs}
+        self.open -= gone
+        self.totals[Outcome.UNKNOWN] += len(gone)
+        return bool(gone)
 
     def close(self) -> None:
         """Raise the watermark; to be called when everything that may come out of order has come."""

@@ -11,6 +11,7 @@ from .feed import Feed, FeedKey
 from .installation import Installation
 from .marks import Marks, NamespaceKey, Scope
 from .places import PlaceKey
+from .saved import VERSION, SavedCluster, SavedFeed, SavedStream, publish
 
 
 class Reading(Protocol):
@@ -55,7 +56,8 @@ class ClusterFacts(NamedTuple):
 class Store:
     """All that is known; every method leaves it consistent. `now` gives Unix seconds."""
 
-    def __init__(self, settings: ExportSettings, now: Callable[[], float]) -> None:
+    def __init__(self, settings: ExportSettings, now: Callable[[], float], *, durable: bool = False) -> None:
+        self.durable = durable
         self.settings = settings
         self.marks = Marks()
         self.feeds: dict[FeedKey, Feed] = {}
@@ -77,7 +79,9 @@ class Store:
             self.clusters.setdefault(key.cluster, ClusterFacts(key.cluster))
             operators = self._installations.setdefault(key.cluster, {})
             if key.operator not in operators:
-                operators[key.operator] = Installation(key.cluster, key.operator, self.settings, self.marks)
+                operators[key.operator] = Installation(
+                    key.cluster, key.operator, self.settings, self.marks, durable=self.durable
+                )
             operators[key.operator].feeds.append(self.feeds[key])
             self.marks.add(Scope.RESOURCE, key)
         return self.feeds[key]
@@ -94,6 +98,35 @@ class Store:
         self.clusters.pop(cluster, None)
         self.marks.add(Scope.CLUSTER, cluster)
 
+    # Memory over restarts ----------------------------------------------------------------------------------
+
+    def save(self, cluster: str) -> SavedCluster:
+        """Return what is to outlive the process; equal states give equal documents."""
+        feeds: list[SavedFeed] = []
+        streams: list[SavedStream] = []
+        for known in self.installations(cluster):
+            more, added = known.save()
+            feeds += more
+            streams += added
+        feeds.sort(key=lambda feed: (feed.operator, feed.resource, feed.scope))
+        streams.sort(key=lambda stream: stream.key)
+        return SavedCluster(version=VERSION, cluster=cluster, feeds=feeds, streams=streams)
+
+    def saved(self, document: SavedCluster) -> None:
+        """Let counters show what has been saved."""
+        for known in self.installations(document.cluster):
+            for key in publish(known.streams, document):
+                self.marks.stream(key)
+
+    def remember(self, document: SavedCluster) -> None:
+        """Take over what an earlier process saved; to be called when the feeds are there and nothing was listed."""
+        for known in self.installations(document.cluster):
+            known.remember(
+                [stream for stream in document.streams if stream.key.operator == known.operator],
+                [feed for feed in document.feeds if feed.operator == known.operator],
+                self._now(),
+            )
+
     # What a reflector tells --------------------------------------------------------------------------------
 
     def listed(self, feed: Feed, readings: Iterable[Reading], *, first: bool, complete: bool) -> None:
@@ -102,7 +135,7 @@ class Store:
         if first:
             feed.begin()
         for reading in readings:
-            self._read(feed, owner, reading, history=not feed.synced)
+            self._read(feed, owner, reading, history=not (feed.synced or feed.remembered))
         if complete:
             fresh = not feed.synced
             for _, records in feed.finish():
@@ -110,6 +143,7 @@ class Store:
             owner.settle()
             if fresh:
                 owner.reconsider()
+                owner.reconcile()
         self.contact(feed)
 
     def put(self, feed: Feed, reading: Reading) -> None:

@@ -1,0 +1,169 @@
+"""Pages that lie ready: only what has changed is written, and a scrape never sees a hole."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Hashable
+
+import pytest
+
+from backup_sentinel.export.exposition import Format, Page, Renderer, renderer
+from backup_sentinel.export.settings import ExportSettings
+from backup_sentinel.export.store import Scope, Store
+from export.exposition.pages import nothing
+from export.store.world import DAY, FAILED, MONDAY, World, key, run, schedule
+
+MANY = 2 * renderer.SLICE + 1
+
+
+class Counting(Store):
+    """A store that counts which subjects are asked for."""
+
+    def __init__(self, settings: ExportSettings, world: World) -> None:
+        super().__init__(settings, lambda: world.now)
+        self.asked: Counter[Hashable] = Counter()
+
+    def subject(self, scope: Scope, key: Hashable) -> object | None:
+        self.asked[scope, key] += 1
+        return super().subject(scope, key)
+
+
+@pytest.fixture
+def world() -> World:
+    """A world with many schedules, each with one success on Monday."""
+    world = World()
+    world.store = Counting(world.store.settings, world)
+    names = [key(f"s{number}") for number in range(MANY)]
+    world.start(*(schedule(of=name) for name in names), *(run(MONDAY, of=name) for name in names))
+    return world
+
+
+def asked(world: World) -> Counter[Hashable]:
+    assert isinstance(world.store, Counting)
+    found, world.store.asked = world.store.asked, Counter()
+    return found
+
+
+def successes(page: Page) -> list[float]:
+    """Return the instant of the last success of each schedule."""
+    return [
+        float(value)
+        for value in re.findall(rb"^kube_backup_last_success_\w+{.*} (.*)$", page.plain, re.MULTILINE)
+    ]
+
+
+async def test_only_what_has_changed_is_written_again(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.update()
+    assert set(asked(world).values()) == {1}
+    await rendering.update()
+    assert not asked(world)
+    world.put(run(MONDAY + DAY, FAILED, of=key("s7")))
+    await rendering.update()
+    assert {name for scope, name in asked(world) if scope is Scope.STREAM} == {key("s7")}  # type: ignore[misc]
+
+
+async def test_a_page_is_new_after_each_update_and_the_same_until_then(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.update()
+    first = await rendering.page(Format.TEXT)
+    world.put(run(MONDAY + DAY, of=key("s7")))
+    assert await rendering.page(Format.TEXT) is first
+    await rendering.update()
+    second = await rendering.page(Format.TEXT)
+    assert Counter(successes(second)) == {MONDAY: MANY - 1, MONDAY + DAY: 1}
+
+
+async def test_a_subject_that_is_gone_leaves_the_page(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.update()
+    world.drop(schedule(of=key("s7")), run(MONDAY, of=key("s7")))
+    world.now += 7 * DAY
+    world.store.tick()
+    await rendering.update()
+    assert b'"s7"' not in (await rendering.page(Format.TEXT)).plain
+
+
+async def test_a_scrape_during_an_update_sees_each_schedule_old_or_new(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.update()
+
+    async def scrape(form: Format) -> None:
+        while not updating.done():
+            values = successes(await rendering.page(form))
+            assert len(values) == MANY
+            assert set(values) <= {MONDAY, MONDAY + DAY}
+            await asyncio.sleep(0)
+
+    for number in range(MANY):
+        world.put(run(MONDAY + DAY, of=key(f"s{number}")))
+    updating = asyncio.create_task(rendering.update())
+    await asyncio.gather(*(scrape(form) for form in Format), scrape(Format.TEXT))
+    await updating
+    for form in Format:
+        assert set(successes(await rendering.page(form))) == {MONDAY + DAY}
+
+
+async def test_a_format_first_asked_for_during_an_update_does_not_break_it(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.page(Format.TEXT)
+    for _ in range(20):
+        world.put(run(world.now, of=key("s7")))
+        world.now += 60
+        updating = asyncio.create_task(rendering.update())
+        await asyncio.sleep(0)
+        page = await rendering.page(Format.OPENMETRICS)
+        await updating
+        assert page.plain.endswith(b"# EOF\n")
+
+
+async def test_a_page_never_goes_back(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    await rendering.update()
+    seen = []
+    for step in range(10):
+        world.put(run(MONDAY + step, of=key("s7")))
+        asking = [asyncio.create_task(rendering.page(form)) for form in (Format.TEXT, Format.OPENMETRICS)]
+        await rendering.update()
+        for page in await asyncio.gather(*asking, *(rendering.page(form) for form in Format)):
+            seen.append(max(successes(page)))
+    assert seen == sorted(seen)
+    assert seen[-1] == MONDAY + 9
+
+
+async def test_a_format_nobody_asks_for_is_no_longer_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed: list[Format] = []
+
+    def own(form: Format) -> bytes:
+        composed.append(form)
+        return b""
+
+    rendering = Renderer(world.store, own)
+    await rendering.update()
+    assert not composed
+    await rendering.page(Format.OPENMETRICS)
+    await rendering.update()
+    assert composed == [Format.OPENMETRICS] * 2
+    monkeypatch.setattr(renderer, "IDLE", 0.0)
+    await rendering.update()
+    assert composed == [Format.OPENMETRICS] * 2
+    assert (await rendering.page(Format.OPENMETRICS)).plain.endswith(b"# EOF\n")
+    assert composed == [Format.OPENMETRICS] * 3
+
+
+async def test_an_update_lets_other_tasks_run(world: World) -> None:
+    rendering = Renderer(world.store, nothing)
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(turn())
+    await rendering.update()
+    other.cancel()
+    assert turns >= MANY // renderer.SLICE
