@@ -8,6 +8,7 @@ import pytest
 
 from backup_sentinel import app, commands
 from backup_sentinel.config import Config
+from backup_sentinel.generate import reference
 from backup_sentinel.generate.artefact import fill, table
 from backup_sentinel.generate.artefacts import Source, collect, kinds
 from backup_sentinel.generate.rbac import manifests
@@ -35,6 +36,11 @@ def test_blocks_are_replaced_as_they_are() -> None:
 
 def test_cells_cannot_break_a_table() -> None:
     assert table(("a", "b"), [("x|y", "z\nw")]) == "| a | b |\n| --- | --- |\n| x\\|y | z w |\n"
+
+
+def test_every_setting_is_explained() -> None:
+    unexplained = [line for line in reference.settings().splitlines() if line.endswith("|  |")]
+    assert not unexplained
 
 
 def test_rights_are_to_read_and_nothing_else() -> None:

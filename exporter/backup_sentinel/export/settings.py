@@ -18,10 +18,15 @@ class Promise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     cluster: str = "*"
+    """Pattern for the name of the cluster."""
     operator: str = "*"
+    """Pattern for the operator."""
     namespace: str = "*"
+    """Pattern for the namespace of the backup resource."""
     schedule: str = "*"
+    """Pattern for the name of the schedule."""
     action: str = "*"
+    """Pattern for the action: backup, export, ..."""
     max_age: str | None = None
     """Go duration, also with `d` and `w`: replaces the deadline computed from the cron expression."""
     start_grace: str | None = None

@@ -6,13 +6,15 @@ import inspect
 import os
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import msgspec
 
 from backup_sentinel.config import Config
-from backup_sentinel.export.exposition import FAMILIES, labels_of
+from backup_sentinel.export.exposition import FAMILIES, Family, labels_of
 from backup_sentinel.export.profile import Profile
+from backup_sentinel.export.store import Scope
 from backup_sentinel.telemetry import Telemetry
 
 from .artefact import Artefact, fill, table
@@ -40,7 +42,7 @@ def metrics() -> str:
         (
             f"`{family.name}`",
             family.kind.value,
-            ", ".join(f"`{name}`" for name in labels_of(family)),
+            _labels(family),
             family.unit or "-",
             family.help,
             family.source,
@@ -53,6 +55,14 @@ def metrics() -> str:
         for name, kind, labels, unit, text in Telemetry().describe()
     ]
     return table(("family", "type", "labels", "unit", "meaning", "source", "stability"), rows)
+
+
+def _labels(family: Family) -> str:
+    """Return the labels of a family; those that all streams have in common are S."""
+    names = labels_of(family)
+    if family.scope is Scope.STREAM:
+        names = ("S", *family.extra)
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def operators(profiles: Sequence[Profile]) -> str:
@@ -150,7 +160,7 @@ def _field_texts(struct: type[msgspec.Struct]) -> dict[str, str]:
     tree = ast.parse(inspect.getsource(inspect.getmodule(struct) or struct))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == struct.__name__)
     texts = {}
-    for node, after in zip(body, body[1:], strict=False):
+    for node, after in pairwise(body):
         if (
             isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)

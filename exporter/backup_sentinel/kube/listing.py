@@ -22,6 +22,11 @@ MAX_PAGE = 5000
 MAX_RESTARTS = 4
 
 
+def chosen(selector: str | None) -> dict[str, str]:
+    """Return the parameters with which a server is asked for the objects of a label selector only."""
+    return {"labelSelector": selector} if selector else {}
+
+
 class Listing(Generic[T]):
     """One list. When `read` has ended, `resource_version` is where a watch may start, or None.
 
@@ -29,7 +34,14 @@ class Listing(Generic[T]):
     """
 
     def __init__(
-        self, client: Client, decoder: Decoder[T], path: str, *, page_size: int, read_timeout: float
+        self,
+        client: Client,
+        decoder: Decoder[T],
+        path: str,
+        *,
+        page_size: int,
+        read_timeout: float,
+        selector: str | None = None,
     ) -> None:
         self.resource_version: str | None = None
         self._client = client
@@ -37,6 +49,7 @@ class Listing(Generic[T]):
         self._path = path
         self._limit = page_size
         self._read_timeout = read_timeout
+        self._chosen = chosen(selector)
 
     async def read(self) -> AsyncGenerator[Listed[T], None]:
         """Yield the list, at most 500 objects at a time. Only one that truly ended is `complete`.
@@ -81,7 +94,7 @@ class Listing(Generic[T]):
             token = following
 
     async def _page(self, token: str) -> Page[T]:
-        params = {"limit": str(self._limit)} | ({"continue": token} if token else {})
+        params = {"limit": str(self._limit)} | self._chosen | ({"continue": token} if token else {})
         body = await self._client.get(self._path, params, read_timeout=self._read_timeout)
         try:
             return self._decoder.page(body)

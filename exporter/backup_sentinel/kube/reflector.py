@@ -38,7 +38,7 @@ class Reflector(Generic[T]):
 
     `gate` limits how many lists run at once over all clusters: lists hurt servers more than anything else.
     `discovery` is shared by the reflectors of a cluster. `poll_interval` (seconds) replaces the watch by
-    repeated lists.
+    repeated lists. `selector` is a label selector (`a=b,c`), which the server applies.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Reflector(Generic[T]):
         gate: asyncio.Semaphore,
         discovery: Discovery | None = None,
         namespace: str | None = None,
+        selector: str | None = None,
         poll_interval: float | None = None,
         page_size: int = 500,
         watch_list: bool = True,
@@ -60,6 +61,7 @@ class Reflector(Generic[T]):
     ) -> None:
         self.resource = resource
         self.namespace = namespace
+        self.selector = selector
         self._client = client
         self._decoder = decoder
         self._clock = clock
@@ -77,6 +79,7 @@ class Reflector(Generic[T]):
             timing=self._timing,
             page_size=page_size,
             watch_list=watch_list,
+            selector=selector,
         )
         self._served: Served | None = None
         self._version: str | None = None
@@ -155,6 +158,7 @@ class Reflector(Generic[T]):
             version,
             observer=self._observer,
             resource=str(self.resource),
+            selector=self.selector,
         )
         low, high = self._timing.watch
         began = self._clock.now()

@@ -14,40 +14,55 @@ PageSize = Annotated[int, msgspec.Meta(ge=1, le=5000)]
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One cluster.
 
-    `name` is the value of the metric label `cluster` ("" = no label), `label` what people read instead.
-    At most one way of access is given: `in_cluster`, `kubeconfig` and/or `context`, or `api_url`. Without
-    any, the service account is used inside a cluster and the kubeconfig elsewhere. `ca_file`, `ca_data`
-    (PEM), `insecure` and `proxy_url` override what was found. `namespaces` empty means all of them.
-    `poll_interval` (seconds) replaces the watch by repeated lists. `page_size` is in objects.
+    At most one way of access is given: `in_cluster`, `kubeconfig` and/or `context`, or `api_url`. Without any, the
+    service account is used inside a cluster and the kubeconfig elsewhere.
 
     Raises ValueError, which msgspec turns into a ValidationError with the place, for a contradiction.
     """
 
     name: str = ""
+    """Value of the metric label `cluster`; without it there is no such label."""
     label: str | None = None
+    """What people read instead of the name."""
     in_cluster: bool = False
+    """Use the service account of the pod this runs in."""
     kubeconfig: str | None = None
+    """Path of a kubeconfig."""
     context: str | None = None
+    """Context of the kubeconfig; its current one unless given."""
     api_url: str | None = None
+    """Address of the API server."""
     token: str | None = None
+    """Bearer token; better is `token_file`."""
     token_file: str | None = None
+    """File of the bearer token; read again when it changes."""
     client_certificate: str | None = None
+    """File of a client certificate (PEM)."""
     client_key: str | None = None
+    """File of its key (PEM)."""
     ca_file: str | None = None
+    """File of the certificate authorities to trust (PEM); overrides what was found."""
     ca_data: str | None = None
+    """The same as text (PEM)."""
     insecure: bool = False
+    """Do not check the server's certificate. Anybody in between can then read the token."""
     proxy_url: str | None = None
+    """HTTP proxy; overrides what was found."""
     namespaces: tuple[str, ...] = ()
+    """Watch only these namespaces; empty means all."""
     poll_interval: Seconds | None = None
+    """Seconds between two lists, instead of watching."""
     page_size: PageSize = 500
+    """Objects per page of a list."""
     watch_list: bool = True
+    """Ask for the first state as a stream (Kubernetes 1.34 and newer); older servers fall back by themselves."""
 
     def __post_init__(self) -> None:
         if self.token is not None:
-            msgspec.structs.force_setattr(self, "token", Secret(self.token))
+            msgspec.structs.force_setattr(self, "token", _hidden(self.token))
         if self.proxy_url is not None:
             _check_url("proxy_url", self.proxy_url, userinfo=True)
-            msgspec.structs.force_setattr(self, "proxy_url", Secret(self.proxy_url))
+            msgspec.structs.force_setattr(self, "proxy_url", _hidden(self.proxy_url))
         ways = [self.in_cluster, bool(self.kubeconfig or self.context), bool(self.api_url)]
         if sum(ways) > 1:
             raise ValueError("give one of `in_cluster`, `kubeconfig`/`context` and `api_url`, not several")
@@ -70,8 +85,18 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return self.label or self.name or self.context or urlsplit(self.api_url or "").hostname or "local"
 
 
+def _hidden(text: str) -> Secret:
+    # Settings that are copied hold a Secret already, whose str() is the mask.
+    return Secret(str.__str__(text))
+
+
 def _check_url(field: str, url: str, *, userinfo: bool) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # The library's own words quote the URL, and with it a user.
+        raise ValueError(f"`{field}` is not a URL") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"`{field}` must be an http:// or https:// URL with a host")
     if parts.query or parts.fragment or (parts.username and not userinfo):

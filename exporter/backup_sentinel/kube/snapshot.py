@@ -19,7 +19,7 @@ class Snapshot(Generic[T]):
 
     A refusal is remembered for good, a stream that stalled for `timing.stream_again` seconds. After `read`,
     `resource_version` is where a watch may start; None where the server gave none. `gate` limits how many
-    lists run at once.
+    lists run at once. `selector` is a label selector.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Snapshot(Generic[T]):
         timing: Timing,
         page_size: int,
         watch_list: bool,
+        selector: str | None = None,
     ) -> None:
         self.resource_version: str | None = None
         self._client = client
@@ -40,6 +41,7 @@ class Snapshot(Generic[T]):
         self._gate = gate
         self._timing = timing
         self._page_size = page_size
+        self._selector = selector
         self._stream_from = 0.0 if watch_list else float("inf")
 
     async def read(self, path: str, *, watchable: bool) -> AsyncGenerator[Listed[T] | Gone[T], None]:
@@ -61,7 +63,13 @@ class Snapshot(Generic[T]):
                     yield listed
 
     async def _stream(self, path: str) -> AsyncGenerator[Listed[T] | Gone[T], None]:
-        listing = StreamedListing(self._client, self._decoder, path, read_timeout=self._timing.stream_read)
+        listing = StreamedListing(
+            self._client,
+            self._decoder,
+            path,
+            read_timeout=self._timing.stream_read,
+            selector=self._selector,
+        )
         async with aclosing(listing.read()) as state:
             async for change in state:
                 yield change
@@ -69,7 +77,12 @@ class Snapshot(Generic[T]):
 
     async def _pages(self, path: str) -> AsyncGenerator[Listed[T], None]:
         listing = Listing(
-            self._client, self._decoder, path, page_size=self._page_size, read_timeout=self._timing.list_read
+            self._client,
+            self._decoder,
+            path,
+            page_size=self._page_size,
+            read_timeout=self._timing.list_read,
+            selector=self._selector,
         )
         async with aclosing(listing.read()) as pages:
             async for listed in pages:

@@ -12,7 +12,7 @@ from backup_sentinel.errors import ApiError, OutageReason
 from .change import Decoder, Gone, Listed, T
 from .client import Client
 from .event import bookmark, parse
-from .listing import CHUNK
+from .listing import CHUNK, chosen
 
 PARAMS = {
     "watch": "true",
@@ -34,12 +34,21 @@ class NoStreamError(Exception):
 class StreamedListing(Generic[T]):
     """One streamed list, with the interface of `Listing`."""
 
-    def __init__(self, client: Client, decoder: Decoder[T], path: str, *, read_timeout: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        decoder: Decoder[T],
+        path: str,
+        *,
+        read_timeout: float,
+        selector: str | None = None,
+    ) -> None:
         self.resource_version: str | None = None
         self._client = client
         self._decoder = decoder
         self._path = path
         self._read_timeout = read_timeout
+        self._params = PARAMS | chosen(selector)
 
     async def read(self) -> AsyncGenerator[Listed[T] | Gone[T], None]:
         """Yield the list, at most 500 objects at a time; complete with the bookmark that ends it, never before.
@@ -49,7 +58,7 @@ class StreamedListing(Generic[T]):
         """
         opened = False
         try:
-            async with self._client.stream(self._path, PARAMS, read_timeout=self._read_timeout) as lines:
+            async with self._client.stream(self._path, self._params, read_timeout=self._read_timeout) as lines:
                 opened = True
                 async with aclosing(self._state(lines)) as state:
                     async for listed in state:

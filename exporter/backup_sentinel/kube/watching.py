@@ -9,6 +9,7 @@ from typing import Generic
 from .change import Change, Contact, Decoder, Gone, Observer, Put, T
 from .client import Client
 from .event import bookmark, parse
+from .listing import chosen
 
 
 class Watching(Generic[T]):
@@ -27,6 +28,7 @@ class Watching(Generic[T]):
         *,
         observer: Observer,
         resource: str,
+        selector: str | None = None,
     ) -> None:
         self.resource_version = version
         self.opened = False
@@ -37,6 +39,7 @@ class Watching(Generic[T]):
         self._path = path
         self._observer = observer
         self._resource = resource
+        self._chosen = chosen(selector)
 
     async def read(self, seconds: int, margin: float) -> AsyncGenerator[Change[T], None]:
         """Yield changes until the server ends the stream after `seconds`, as asked.
@@ -48,6 +51,7 @@ class Watching(Generic[T]):
             "allowWatchBookmarks": "true",
             "resourceVersion": self.resource_version,
             "timeoutSeconds": str(seconds),
+            **self._chosen,
         }
         async with self._client.stream(self._path, params, read_timeout=seconds + margin) as lines:
             self.opened = True

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
@@ -75,8 +75,8 @@ class Pipeline:
             if archive
             else None
         )
-        self.titles = {cluster.name: cluster.title for cluster in clusters if cluster.label or cluster.name}
-        self._clusters = clusters
+        self.titles: dict[str, str] = {}
+        """What people call the clusters, by name."""
         self._profiles = profiles
         self._settings = settings
         self._timing = timing or Timing(discovery=settings.discovery_interval_seconds)
@@ -86,8 +86,13 @@ class Pipeline:
         self._loading = asyncio.Semaphore(4)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="compress")
         self.renderer = Renderer(self.store, self._own_families, self._executor)
+        self._changed = asyncio.Event()
+        self._wanted: dict[str, ClusterSettings] = {}
+        self._watched: dict[str, tuple[ClusterSettings, asyncio.Task[None]]] = {}
+        self._plans: dict[str, list[tuple[Reader, Feed]]] = {}
+        self._ran = False
         # Before anything runs, so that what is waited for is known from the first moment.
-        self._plans = {cluster.name: list(self._plan(cluster)) for cluster in clusters}
+        self.want(clusters)
 
     def _plan(self, cluster: ClusterSettings) -> Iterator[tuple[Reader, Feed]]:
         for profile in self._profiles:
@@ -104,21 +109,54 @@ class Pipeline:
         """Watch and write until cancelled."""
         try:
             if self._keeper is not None:
-                await self._keeper.load([cluster.name for cluster in self._clusters])
+                await self._keeper.load(list(self._wanted))
             async with asyncio.TaskGroup() as tasks:
                 if self._keeper is not None:
                     tasks.create_task(self._keeper.run(), name="keep")
                 tasks.create_task(self._write(), name="write")
-                for cluster in self._clusters:
-                    tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
+                tasks.create_task(self.watch(), name="watch")
         finally:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def watch(self) -> None:
         """Watch until cancelled, without writing pages."""
         async with asyncio.TaskGroup() as tasks:
-            for cluster in self._clusters:
-                tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
+            while True:
+                self._changed.clear()
+                await self._align(tasks)
+                await self._changed.wait()
+
+    def want(self, clusters: Iterable[ClusterSettings]) -> None:
+        """Watch these clusters from now on: start with new ones, forget those that are gone, leave the others be."""
+        self._wanted = {cluster.name: cluster for cluster in clusters}
+        self.titles.clear()
+        self.titles.update(
+            {name: cluster.title for name, cluster in self._wanted.items() if cluster.label or name}
+        )
+        for name, cluster in self._wanted.items():
+            if name not in self._plans:
+                self._plans[name] = list(self._plan(cluster))
+        self._changed.set()
+
+    async def _align(self, tasks: asyncio.TaskGroup) -> None:
+        """Make what is watched what is wanted. A cluster whose settings changed keeps its state."""
+        for name in [name for name in self._watched if self._wanted.get(name) != self._watched[name][0]]:
+            before, task = self._watched.pop(name)
+            task.cancel()
+            await asyncio.wait([task])
+            if name not in self._wanted or self._wanted[name].namespaces != before.namespaces:
+                self.store.remove_cluster(name)
+                del self._plans[name]
+        for name, cluster in list(self._wanted.items()):
+            if name in self._watched:
+                continue
+            if name not in self._plans:
+                self._plans[name] = list(self._plan(cluster))
+            if self._keeper is not None and self._ran:
+                await self._keeper.load([name])
+            task = tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
+            self._watched[name] = (cluster, task)
+        self._ran = True
 
     async def _write(self) -> None:
         written = 0.0
