@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backup_sentinel import app, commands
+from backup_sentinel import commands, service
 from backup_sentinel.config import Config
 from backup_sentinel.generate import reference
 from backup_sentinel.generate.artefact import fill, table
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_generated_files_are_up_to_date(kind: str) -> None:
-    made = list(collect([kind], Source(ROOT, app.profiles(Config()), commands.parser())))
+    made = list(collect([kind], Source(ROOT, service.profiles(Config()), commands.parser())))
     assert made
     stale = [artefact.path for artefact in made if (ROOT / artefact.path).read_text("utf-8") != artefact.text]
     assert not stale, "write them with: make generate"
@@ -44,7 +44,7 @@ def test_every_setting_is_explained() -> None:
 
 
 def test_rights_are_to_read_and_nothing_else() -> None:
-    made = manifests(app.profiles(Config()), namespace="watch")
+    made = manifests(service.profiles(Config()), namespace="watch")
     roles = [manifest for manifest in made if manifest["kind"] == "ClusterRole"]
     assert [manifest["kind"] for manifest in made] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
     verbs = {verb for role in roles for rule in role["rules"] for verb in rule["verbs"]}
@@ -55,6 +55,9 @@ def test_rights_are_to_read_and_nothing_else() -> None:
 
 
 def test_rights_in_single_namespaces_need_no_cluster_role() -> None:
-    made = manifests(app.profiles(Config()), namespace="watch", namespaces=["velero", "oadp"])
+    made = manifests(service.profiles(Config()), namespace="watch", namespaces=["velero", "oadp"])
     assert {manifest["kind"] for manifest in made} == {"ServiceAccount", "Role", "RoleBinding"}
-    assert {manifest["metadata"]["namespace"] for manifest in made if manifest["kind"] == "Role"} == {"velero", "oadp"}
+    assert {manifest["metadata"]["namespace"] for manifest in made if manifest["kind"] == "Role"} == {
+        "velero",
+        "oadp",
+    }

@@ -4,68 +4,66 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
 from . import __version__
 from .clock import Clock
 from .config import Config
-from .export.archive import open_archive
 from .export.overview import Overview, survey
 from .export.pipeline import Pipeline
-from .export.profile import Profile, load_profiles
 from .export.web import Post, Site
-from .serving import address, bind, serve
+from .fleet import Fleet, Shard, environment
+from .service import Service, profiles
+from .serving import FrontDoor, address, bind, serve
 from .telemetry import Telemetry
 
 _log = logging.getLogger("backup_sentinel")
 
 
-def profiles(config: Config) -> list[Profile]:
-    """Load the profiles a configuration asks for. Raises DocumentError."""
-    return load_profiles(config.profiles.folders, config.export.operators, config.export.schedule_dialects)
-
-
 async def export(
     config: Config,
+    path: str | None = None,
     *,
     clock: Clock | None = None,
+    shard: Shard | None = None,
+    outside: bool = True,
     posts: dict[str, Post] | None = None,
     started: Callable[[str], Awaitable[None]] | None = None,
 ) -> None:
     """Run the exporter until SIGTERM or SIGINT. `started` is told the URL once requests are answered.
 
-    Raises DocumentError for profiles, ListenError for the address.
+    `path` is the file that is read again when it changes and at SIGHUP; `outside` allows clusters from elsewhere.
+    Raises SentinelError for what is wrong at start: DocumentError, SettingError, ListenError.
     """
     telemetry = Telemetry()
-    pipeline = Pipeline(
-        config.clusters,
-        profiles(config),
-        config.export,
-        telemetry=telemetry,
-        clock=clock,
-        archive=open_archive(config.state, clock or Clock()),
-        save_interval=config.state.interval_seconds,
-    )
-    site = Site(pipeline.store, pipeline.renderer, pipeline.clock.now, titles=pipeline.titles, posts=posts)
+    service = Service(config, path, telemetry, clock=clock, shard=shard, outside=outside)
+    door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
+    site = Site(lambda: service.pipeline, (clock or Clock()).now, posts=posts)
     bound = bind(config.web.listen)
-    url = address(bound)
+    url = address(bound).replace("http://", "https://" if door is not None and door.encrypts else "http://")
 
     async def announce() -> None:
         _log.info("listening", extra={"url": url, "version": __version__, "clusters": len(config.clusters)})
         if started is not None:
             await started(url)
 
-    async with until_signalled() as group:
-        group.create_task(pipeline.run(), name="pipeline")
-        group.create_task(serve(site.application(), bound, telemetry.request, ready=announce), name="web")
+    async with until_signalled(service.hang_up) as group:
+        group.create_task(service.run(), name="service")
+        group.create_task(
+            serve(site.application(), bound, telemetry.request, front_door=door, ready=announce), name="web"
+        )
 
 
 @contextlib.asynccontextmanager
-async def until_signalled() -> Any:
-    """Run a group of tasks until one fails, or until the process is told to end: then all are cancelled."""
+async def until_signalled(hang_up: Callable[[], None]) -> AsyncIterator[asyncio.TaskGroup]:
+    """Run a group of tasks until one fails, or until the process is told to end: then all are cancelled.
+
+    `hang_up` is called at each SIGHUP.
+    """
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
     try:
@@ -79,7 +77,7 @@ async def until_signalled() -> Any:
         if rest is not None:
             raise rest.exceptions[0] if len(rest.exceptions) == 1 else rest from None
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
 
@@ -89,7 +87,8 @@ class _EndedError(Exception):
 
 async def look(config: Config, *, patience: float) -> Overview:
     """Read every cluster once and return what was seen; waits at most `patience` seconds for the slowest."""
-    pipeline = Pipeline(config.clusters, profiles(config), config.export, telemetry=Telemetry())
+    clusters = Fleet(config.clusters, environment=environment.read()).wanted
+    pipeline = Pipeline(list(clusters.values()), profiles(config), config.export, telemetry=Telemetry())
     watching = asyncio.create_task(pipeline.watch())
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience

@@ -26,6 +26,17 @@ class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     listen: str = ":9950"
     """HOST:PORT; without a host all addresses, port 0 for any free one."""
+    config_file: str | None = None
+    """Web configuration file as every Prometheus exporter takes it: TLS, client certificates, users, headers."""
+
+
+class SecretSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Clusters described by Secrets with the label `backup-sentinel.io/cluster=true`."""
+
+    enabled: bool = False
+    """Watch for such Secrets. Needs the right to read Secrets in the namespaces."""
+    namespaces: tuple[str, ...] = ()
+    """Where to look; the process's own namespace unless given."""
 
 
 class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +53,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     web: WebSettings = WebSettings()
     clusters: tuple[ClusterSettings, ...] = (ClusterSettings(),)
     """Clusters to watch; without any, the one this process runs in or the kubeconfig's current one."""
+    secrets: SecretSettings = SecretSettings()
     profiles: ProfileSettings = ProfileSettings()
     state: StateSettings = StateSettings()
     export: ExportSettings = ExportSettings()

@@ -92,6 +92,40 @@ class Telemetry:
             registry=self._registry,
         )
 
+        self._reload_good = Gauge(
+            "backup_sentinel_config_last_reload_successful",
+            "1 if the configuration was taken when it was last read.",
+            registry=self._registry,
+        )
+        self._reload_time = Gauge(
+            "backup_sentinel_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last taken.",
+            registry=self._registry,
+        )
+        self._shard = Gauge(
+            "backup_sentinel_shard", "Number of this shard, counted from 0.", registry=self._registry
+        )
+        self._shards = Gauge(
+            "backup_sentinel_shards",
+            "Number of shards the clusters are divided among.",
+            registry=self._registry,
+        )
+        self.sharded(0, 1)
+
+    def sharded(self, index: int, total: int) -> None:
+        """Tell which shard this is."""
+        self._shard.set(index)
+        self._shards.set(total)
+
+    def reloaded(self, at: float) -> None:
+        """Tell that the configuration was taken, and when (Unix seconds)."""
+        self._reload_good.set(1)
+        self._reload_time.set(at)
+
+    def reload_failed(self) -> None:
+        """Tell that the configuration was not taken."""
+        self._reload_good.set(0)
+
     def saved(self, cluster: str, at: float, size: int) -> None:
         """Tell that the memory of a cluster was saved, when (Unix seconds), and how many bytes it has."""
         self._state_saved.labels(cluster).set(at)

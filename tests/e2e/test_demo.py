@@ -41,7 +41,10 @@ def post(exporter: Exporter, query: str = "") -> dict[str, object]:
 
 
 def test_a_story_of_two_clusters_with_all_kinds_of_outcomes(demo: Exporter) -> None:
-    assert {labels["cluster"] for labels, _ in demo.samples("backup_sentinel_cluster_up")} == {"prod-eu", "staging"}
+    assert {labels["cluster"] for labels, _ in demo.samples("backup_sentinel_cluster_up")} == {
+        "prod-eu",
+        "staging",
+    }
     overview = json.loads(demo.get("/api/v1/schedules")[1])
     assert {"ok", "warning", "critical", "paused"} <= {row["state"] for row in overview["schedules"]}
 
@@ -88,7 +91,11 @@ def test_the_page_in_a_browser(demo: Exporter, tmp_path: Path) -> None:
 
 def test_make_demo_is_the_first_command() -> None:
     process = subprocess.Popen(
-        ["make", "demo", "ARGS=--listen 127.0.0.1:0"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["make", "demo", "ARGS=--listen 127.0.0.1:0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         assert process.stdout is not None

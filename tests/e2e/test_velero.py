@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.apiserver import ApiServer
+from support.apiserver import ApiServer, Rule
 from support.exporter import Exporter
 from support.process import wait_until
 from support.prometheus import Prometheus
@@ -18,7 +18,7 @@ from .conftest import cluster
 pytestmark = pytest.mark.e2e
 
 LAST = "kube_backup_last_{}_timestamp_seconds"
-EVERYTHING = [{"verbs": ["get", "list", "watch"], "groups": ["velero.io"], "resources": ["*"]}]
+EVERYTHING: list[Rule] = [{"verbs": ["get", "list", "watch"], "groups": ["velero.io"], "resources": ["*"]}]
 FAST = {"export": {"discovery_interval_seconds": 0.5, "render_interval_seconds": 0.1}}
 
 
@@ -40,7 +40,9 @@ def test_a_story_from_objects_to_promql(apiserver: ApiServer, tmp_path: Path) ->
     create(apiserver, "backupstoragelocations", location())
     create(apiserver, "schedules", schedule("shop"))
     now = time.time()
-    history = backup("shop-1", "Completed", schedule="shop", startTimestamp=stamp(now), completionTimestamp=stamp(now + 5))
+    history = backup(
+        "shop-1", "Completed", schedule="shop", startTimestamp=stamp(now), completionTimestamp=stamp(now + 5)
+    )
     create(apiserver, "backups", history)
     settings = {"clusters": [cluster(apiserver, "reader", tmp_path)], **FAST}
     with Exporter(tmp_path / "exporter", settings) as exporter:
@@ -49,20 +51,30 @@ def test_a_story_from_objects_to_promql(apiserver: ApiServer, tmp_path: Path) ->
             s = 'schedule="shop",cluster="prod",operator="velero",resource_namespace="velero",location="default"'
             prometheus.wait_for(f"kube_backup_last_success_timestamp_seconds{{{s}}} > {now - 60}")
             # What was there before is not counted; all outcomes are there to be increased.
-            [counted] = prometheus.query(f'sum(kube_backup_runs_total{{{s}}})')
+            [counted] = prometheus.query(f"sum(kube_backup_runs_total{{{s}}})")
             assert counted.value == 0
             assert prometheus.query(f'kube_backup_existing_runs{{{s},outcome="succeeded"}} == 1')
             assert prometheus.query(f"kube_backup_schedule_next_due_timestamp_seconds{{{s}}} > time()")
-            assert prometheus.query(f"kube_backup_schedule_deadline_timestamp_seconds{{{s}}} > time() + 86400")
+            assert prometheus.query(
+                f"kube_backup_schedule_deadline_timestamp_seconds{{{s}}} > time() + 86400"
+            )
             assert prometheus.query('kube_backup_location_available{location="default"} == 1')
 
             # A run goes through its phases and fails in part.
             create(apiserver, "backups", backup("shop-2", schedule="shop"))
             prometheus.wait_for(f"kube_backup_pending_since_timestamp_seconds{{{s}}}")
-            replace(apiserver, "backups", backup("shop-2", "InProgress", schedule="shop", startTimestamp=stamp(time.time())))
+            replace(
+                apiserver,
+                "backups",
+                backup("shop-2", "InProgress", schedule="shop", startTimestamp=stamp(time.time())),
+            )
             prometheus.wait_for(f"kube_backup_running{{{s}}} == 1")
             finished = backup(
-                "shop-2", "PartiallyFailed", schedule="shop", errors=2, completionTimestamp=stamp(time.time() + 1)
+                "shop-2",
+                "PartiallyFailed",
+                schedule="shop",
+                errors=2,
+                completionTimestamp=stamp(time.time() + 1),
             )
             replace(apiserver, "backups", finished)
             prometheus.wait_for(f'kube_backup_last_run_info{{{s},run="shop-2",outcome="partial"}}')
@@ -71,7 +83,12 @@ def test_a_story_from_objects_to_promql(apiserver: ApiServer, tmp_path: Path) ->
             assert prometheus.query(f"kube_backup_running{{{s}}} == 0")
 
             # The next one fails, and its object is deleted: what is known stays.
-            failed = backup("shop-3", "Failed", schedule="shop", failureReason="InvalidAccessKeyId: the key does not exist")
+            failed = backup(
+                "shop-3",
+                "Failed",
+                schedule="shop",
+                failureReason="InvalidAccessKeyId: the key does not exist",
+            )
             create(apiserver, "backups", failed)
             prometheus.wait_for(f'kube_backup_last_run_info{{{s},outcome="failed",reason="credentials"}}')
             assert prometheus.query(f"kube_backup_consecutive_failures{{{s}}} == 1")
@@ -92,13 +109,21 @@ def test_a_story_from_objects_to_promql(apiserver: ApiServer, tmp_path: Path) ->
 def test_rights_and_kinds_that_come_and_go(
     apiserver: ApiServer, data_crds: dict[str, dict[str, object]], tmp_path: Path
 ) -> None:
-    some = [{"verbs": ["get", "list", "watch"], "groups": ["velero.io"], "resources": ["backups", "schedules", "datauploads"]}]
+    some: list[Rule] = [
+        {
+            "verbs": ["get", "list", "watch"],
+            "groups": ["velero.io"],
+            "resources": ["backups", "schedules", "datauploads"],
+        }
+    ]
     apiserver.grant("limited", "limited", some)
     settings = {"clusters": [cluster(apiserver, "limited", tmp_path)], **FAST}
     with Exporter(tmp_path / "exporter", settings) as exporter:
         exporter.wait_ready()
         up = "backup_sentinel_resource_up"
-        wait_until(lambda: exporter.value(up, resource="restores.velero.io") == 0 or None, "restores are forbidden")
+        wait_until(
+            lambda: exporter.value(up, resource="restores.velero.io") == 0 or None, "restores are forbidden"
+        )
         assert exporter.value(up, resource="backups.velero.io") == 1
         assert exporter.value("backup_sentinel_cluster_up") == 1
         assert exporter.value(up, resource="datauploads.velero.io") is None
@@ -106,11 +131,16 @@ def test_rights_and_kinds_that_come_and_go(
         assert len(said) == 1, said
 
         apiserver.grant("limited", "limited", EVERYTHING)
-        wait_until(lambda: exporter.value(up, resource="restores.velero.io") == 1 or None, "restores are allowed", 60)
+        wait_until(
+            lambda: exporter.value(up, resource="restores.velero.io") == 1 or None, "restores are allowed", 60
+        )
 
         for manifest in data_crds.values():
             apiserver.apply_crd(manifest)
-        wait_until(lambda: exporter.value(up, resource="datauploads.velero.io") == 1 or None, "data uploads are found")
+        wait_until(
+            lambda: exporter.value(up, resource="datauploads.velero.io") == 1 or None,
+            "data uploads are found",
+        )
         assert exporter.value("backup_sentinel_objects", resource="datauploads.velero.io") == 0
 
 
@@ -134,8 +164,12 @@ def test_an_api_server_that_is_killed_and_comes_back(apiserver: ApiServer, tmp_p
         # While it was away everything the exporter had seen became history of the server.
         create(apiserver, "backups", backup("loyal-2", "Failed", schedule="loyal"))
         apiserver.compact()
-        wait_until(lambda: exporter.value("backup_sentinel_cluster_up") == 1 or None, "the server is back", 90)
-        wait_until(lambda: exporter.value(LAST.format("failure"), schedule="loyal"), "the new run is seen", 60)
+        wait_until(
+            lambda: exporter.value("backup_sentinel_cluster_up") == 1 or None, "the server is back", 90
+        )
+        wait_until(
+            lambda: exporter.value(LAST.format("failure"), schedule="loyal"), "the new run is seen", 60
+        )
         assert exporter.value("kube_backup_runs_total", schedule="loyal", outcome="failed") == 1
         assert exporter.value("kube_backup_runs_total", schedule="loyal", outcome="succeeded") == 0
 
@@ -159,9 +193,14 @@ def test_an_expired_watch(apiserver: ApiServer, tmp_path: Path) -> None:
             apiserver.compact()
         finally:
             exporter.signal(signal.SIGCONT)
-        wait_until(lambda: exporter.value(LAST.format("partial"), schedule="sleeper"), "the new state is seen", 90)
         wait_until(
-            lambda: not exporter.samples("kube_backup_existing_runs", schedule="sleeper", outcome="succeeded") or None,
+            lambda: exporter.value(LAST.format("partial"), schedule="sleeper"), "the new state is seen", 90
+        )
+        wait_until(
+            lambda: (
+                not exporter.samples("kube_backup_existing_runs", schedule="sleeper", outcome="succeeded")
+                or None
+            ),
             "the deletion is seen",
         )
         after = exporter.value("backup_sentinel_lists_total", resource="backups.velero.io", result="success")

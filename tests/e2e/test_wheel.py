@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command: str | Path) -> str:
-    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True, cwd="/")
+    done = subprocess.run(
+        [str(part) for part in command], check=False, capture_output=True, text=True, cwd="/"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -72,7 +72,11 @@ class Exporter:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines of the log so far."""
-        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        return [
+            json.loads(line)
+            for line in self.log.read_text(encoding="utf-8").splitlines()
+            if line.startswith("{")
+        ]
 
     def _announced(self) -> str | None:
         return next((line["url"] for line in self.lines() if line["message"] == "listening"), None)
@@ -92,12 +96,12 @@ class Exporter:
 
     def samples(self, name: str, **labels: str) -> list[tuple[dict[str, str], float]]:
         """Return the samples of a name whose labels are as given."""
-        found = []
-        for family in text_string_to_metric_families(self.get("/metrics")[1].decode()):
-            for sample in family.samples:
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    found.append((sample.labels, sample.value))
-        return found
+        return [
+            (sample.labels, sample.value)
+            for family in text_string_to_metric_families(self.get("/metrics")[1].decode())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return the one value of a name whose labels are as given; None if there is none."""

@@ -28,7 +28,10 @@ def backup(
     name: str, phase: str | None = None, *, schedule: str = "", namespace: str = "velero", **status: Any
 ) -> dict[str, Any]:
     """Return a Backup; with a phase also a status."""
-    labels = {"velero.io/storage-location": "default", **({"velero.io/schedule-name": schedule} if schedule else {})}
+    labels = {
+        "velero.io/storage-location": "default",
+        **({"velero.io/schedule-name": schedule} if schedule else {}),
+    }
     made: dict[str, Any] = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "Backup",

@@ -6,7 +6,7 @@ from .secret import redact
 
 LONGEST = 4096
 """Characters that are kept of a message."""
-_READ = 65_536
+_READ = 16_384
 """Characters that are looked at: an operator may put a whole log into a status."""
 
 

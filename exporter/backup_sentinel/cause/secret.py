@@ -9,18 +9,18 @@ import re
 HIDDEN = "***"
 
 _WORDS = (
-    r"pass(?:word|wd|phrase)|pwd|secret|token|sig|signature|sas|api[_-]?key|access[_-]?key(?:[_-]?id)?"
+    r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|token|sig|signature|sas|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     r"|(?:account|shared|private|encryption|master|storage)[_-]?(?:access[_-]?)?key|credentials?|authorization"
 )
 _QUERY = re.compile(
-    r"(\bhttps?://[^\s?\"'<>]+)\?[^\s\"'<>]*?(?:sig|signature|token|key|credential|accessid|expires|password|se)=[^\s\"'<>]*",
+    r"(\bhttps?://[^\s?\"'<>]{1,1000})\?[^\s\"'<>]{0,2000}?(?:sig|signature|token|key|credential|accessid|expires|password|se)=[^\s\"'<>]*",
     re.IGNORECASE,
 )
 _USER = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]{1,500}@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|authorization:\s*\w+)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
     rf"((?:\b|[A-Za-z0-9_-])(?:{_WORDS})s?\\?[\"']?\s{{0,3}}(?:=|:)\s{{0,3}})"
-    r"(?!\s|\*\*\*|(?:invalid|expired|not|missing|is|was|has|unable|failed|no|empty|cannot|could|the|a|an|error|bearer|secrets?"
+    r"(?!\s|\*\*\*|(?:invalid|expired|not|missing|is|was|has|unable|failed|no|empty|cannot|could|the|a|an|error|bearer|basic|digest|secrets?"
     r"|access denied|rpc|unknown|unexpected)\b)"
     r"(?:\\?\"[^\"\\]*\\?\"?|'[^']*'?|[^\s,;&\"'}\])]+)",
     re.IGNORECASE,

@@ -24,7 +24,8 @@ def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
     With `wanted` only those commands are there, so that one that serves need not hold what others import.
     """
     root = argparse.ArgumentParser(
-        prog="backup-sentinel", description="Did last night's Kubernetes backups work, all of them, and if not, why?"
+        prog="backup-sentinel",
+        description="Did last night's Kubernetes backups work, all of them, and if not, why?",
     )
     root.add_argument("--version", action="version", version=f"backup-sentinel {__version__}")
     choices = root.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from backup_sentinel import app
+from backup_sentinel import service
 from backup_sentinel.errors import DocumentError, SentinelError
 from backup_sentinel.export.profile import Profile, explain, load_file, run_examples
 
@@ -22,14 +22,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         "files", nargs="*", type=Path, metavar="FILE", help="profile files beside those of the configuration"
     )
     parser.add_argument(
-        "--explain", type=Path, metavar="OBJECT.yaml", help="show field by field what a profile reads in these objects"
+        "--explain",
+        type=Path,
+        metavar="OBJECT.yaml",
+        help="show field by field what a profile reads in these objects",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what was checked. Raises DocumentError, CheckError."""
     config = load_config(arguments)
-    known = {profile.operator: profile for profile in app.profiles(config)}
+    known = {profile.operator: profile for profile in service.profiles(config)}
     for file in arguments.files:
         profile = load_file(file)
         known[profile.operator] = profile

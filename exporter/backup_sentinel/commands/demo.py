@@ -24,19 +24,29 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_common(parser, listen=True, log_format="text")
     parser.set_defaults(log_level="warning")
-    parser.add_argument("--story", default="fleet", help="name of a shipped story, or a file (default: fleet)")
-    parser.add_argument("--seed", type=int, help="number from which all chance follows (default: the story's)")
-    parser.add_argument("--tick", metavar="DURATION", help="time between two beats, such as 2s (default: the story's)")
+    parser.add_argument(
+        "--story", default="fleet", help="name of a shipped story, or a file (default: fleet)"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="number from which all chance follows (default: the story's)"
+    )
+    parser.add_argument(
+        "--tick", metavar="DURATION", help="time between two beats, such as 2s (default: the story's)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until a signal; return the exit code. Raises DocumentError, ListenError."""
     config = load_config(arguments)
     if not arguments.listen:
-        config = msgspec.structs.replace(config, web=msgspec.structs.replace(config.web, listen="127.0.0.1:9950"))
+        config = msgspec.structs.replace(
+            config, web=msgspec.structs.replace(config.web, listen="127.0.0.1:9950")
+        )
     file = load_story(arguments.story)
     changes = {"seed": arguments.seed, "tick": arguments.tick}
-    file = msgspec.structs.replace(file, **{name: value for name, value in changes.items() if value is not None})
+    file = msgspec.structs.replace(
+        file, **{name: value for name, value in changes.items() if value is not None}
+    )
     app.run(play(Story(file), config))
     return 0
 
@@ -57,7 +67,9 @@ async def play(story: Story, config: Config) -> None:
 
         telling = asyncio.create_task(control.run(), name="story")
         try:
-            await app.export(config, clock=story.clock, posts={ADVANCE: advance}, started=greet)
+            await app.export(
+                config, clock=story.clock, outside=False, posts={ADVANCE: advance}, started=greet
+            )
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from backup_sentinel import app, commands
+from backup_sentinel import commands, service
 from backup_sentinel.errors import SentinelError
-from backup_sentinel.generate import artefacts, rbac
+from backup_sentinel.generate import artefacts, rbac, rules
 from backup_sentinel.generate.artefacts import Source
 
 from .settings import add_common, load_config
@@ -26,18 +26,33 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
+    group = parser.add_argument_group("rules with your own addresses or names (with --output)")
+    group.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="write the bundles here instead of the repository"
+    )
+    group.add_argument("--runbook-url", metavar="URL", help="{alert} stands for the alert's name")
+    group.add_argument("--dashboard-url", metavar="URL", help="address of the dashboard")
+    group.add_argument(
+        "--cluster-label", metavar="NAME", help="label that tells clusters apart (default: cluster)"
+    )
     parser.add_argument("--namespace", default=rbac.NAME, help="namespace of the service account (rbac)")
     parser.add_argument(
-        "--only-in", action="append", default=[], metavar="NAMESPACE", help="grant only in this namespace (rbac)"
+        "--only-in",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="grant only in this namespace (rbac)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write. Raises StaleError with the names of the files that differ."""
-    profiles = app.profiles(load_config(arguments))
+    profiles = service.profiles(load_config(arguments))
     if arguments.what == "rbac":
         sys.stdout.write(rbac.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
         return 0
+    if arguments.output:
+        return _write_rules(arguments)
     stale = []
     kinds = tuple(artefacts.kinds()) if arguments.what == "all" else (arguments.what,)
     for artefact in artefacts.collect(kinds, Source(arguments.root, profiles, commands.parser())):
@@ -51,4 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"wrote {artefact.path}\n")
     if stale and arguments.check:
         raise StaleError(f"not up to date: {', '.join(stale)}; write them with: backup-sentinel generate all")
+    return 0
+
+
+def _write_rules(arguments: argparse.Namespace) -> int:
+    names = ("runbook_url", "dashboard_url", "cluster_label")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if arguments.what != "rules":
+        raise StaleError("--output is for rules only")
+    for name, text in rules.bundles(rules.read(arguments.root), rules.RuleSettings(**given)).items():
+        path = arguments.output / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote {path}\n")
     return 0

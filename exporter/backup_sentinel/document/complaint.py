@@ -87,7 +87,7 @@ def describe(message: str, kind: Any, value: Any, path: Path) -> tuple[str, Path
     if message.startswith("Invalid value") and path:
         tags = _names(_type_at(kind, _with(value, path, None), path[:-1]), tags=True)
         return f"`{quoted[0]}` is not a valid {path[-1]}", (), nearest(quoted[0], tags)
-    if len(quoted) == 2 and message.startswith("Expected"):
+    if len(quoted) == 2 and message.startswith("Expected") and "`, got `" in message:
         wanted = " or ".join(_WORDS.get(word, word) for word in quoted[0].split(" | "))
         found = pick(value, path)
         flag = (

@@ -156,7 +156,8 @@ class Document:
                 case "int":
                     return int(text, 0 if text[:2] in {"0o", "0x"} else 10)
                 case "float":
-                    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+                    number = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+                    return text if abs(number) == float("inf") and "inf" not in text.lower() else number
                 case "str" | "merge":
                     return text
         except ValueError:
@@ -213,7 +214,7 @@ def _compose(text: str, file: str) -> list[Node]:
             nodes.append(loader.get_node())
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        place = (mark.line + 1, mark.column + 1) if mark else _counted(text, getattr(error, "position", None))
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
         raise _error(file, _BREAK.split(text), place, f"not YAML: {problem}", "") from None
     except RecursionError:
@@ -222,6 +223,14 @@ def _compose(text: str, file: str) -> list[Node]:
         if loader is not None:
             loader.dispose()
     return nodes
+
+
+def _counted(text: str, position: object) -> tuple[int, int]:
+    """Return line and column of a character; (0, 0) where it is not known which."""
+    if not isinstance(position, int):
+        return 0, 0
+    before = _BREAK.split(text[:position])
+    return len(before), len(before[-1]) + 1
 
 
 def _error(file: str, lines: Sequence[str], place: tuple[int, int], message: str, hint: str) -> DocumentError:

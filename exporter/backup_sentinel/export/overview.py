@@ -7,11 +7,17 @@ from enum import StrEnum
 
 import msgspec
 
-from backup_sentinel.export.store import Store, Stream
-from backup_sentinel.model import Outcome
+from backup_sentinel.export.store import Feed, Store, Stream
+from backup_sentinel.model import Outcome, Schedule
 
 AD_HOC_MEMORY = 86400.0
 """Seconds for which a failed ad-hoc run is held against it: nothing will ever make up for it."""
+
+SMALL, LEAST_BASELINE = 0.5, 1e8
+"""A size below this part of its baseline is conspicuous, if the baseline has at least so many bytes."""
+
+GONE = "no longer served"
+"""What is said of a resource that the API server knew before."""
 
 
 class State(StrEnum):
@@ -78,27 +84,26 @@ class Overview(msgspec.Struct, kw_only=True):
 
     @property
     def state(self) -> State:
-        """The worst state of any stream, a cluster that does not answer included."""
-        worst = min((row.state for row in self.schedules), key=RANK.__getitem__, default=State.OK)
-        return State.CRITICAL if any(cluster.up is False for cluster in self.clusters) else worst
+        """The worst state of any stream, clusters that do not answer and resources that cannot be read included."""
+        states = [row.state for row in self.schedules]
+        states += [State.CRITICAL for cluster in self.clusters if cluster.up is False]
+        states += [State.WARNING for cluster in self.clusters if cluster.outages]
+        return min(states, key=RANK.__getitem__, default=State.OK)
 
 
 def judge(stream: Stream, now: float) -> tuple[State, tuple[str, ...]]:
     """Return the state of a stream that was just brought up to date, and short reasons for people."""
     critical, warning = _outcomes(stream) if stream.key.schedule else _ad_hoc(stream, now)
     schedule, until = stream.schedule, stream.running_deadline
-    if until is not None and until <= now:
+    if until is not None and until < now:
         warning.append("a run is stalled")
     if schedule is not None:
-        quiet = schedule.paused or (until is not None and until > now)
-        if not quiet and stream.deadline is not None and stream.deadline < now:
-            critical.append(
-                "no recovery point in time" if stream.recovery is not None else "no success is known"
-            )
-        if stream.flaw is not None or schedule.valid is False:
-            warning.append(
-                f"the schedule is invalid: {stream.flaw or schedule.message or 'the operator refuses it'}"
-            )
+        if not schedule.paused:
+            broken, late = _promises(stream, schedule, now, waits=until is not None and until > now)
+            critical += broken
+            warning += late
+        critical += _leftovers(stream)
+        warning += _tests(stream, now)
     if critical:
         return State.CRITICAL, (*critical, *warning)
     if warning:
@@ -106,8 +111,45 @@ def judge(stream: Stream, now: float) -> tuple[State, tuple[str, ...]]:
     return (State.PAUSED, ("paused",)) if schedule is not None and schedule.paused else (State.OK, ())
 
 
+def _promises(stream: Stream, schedule: Schedule, now: float, *, waits: bool) -> tuple[list[str], list[str]]:
+    """Judge what is owed by a schedule that is not paused; `waits` says that a run is under way."""
+    critical, warning = [], []
+    if stream.flaw is not None or schedule.valid is False:
+        critical.append(
+            f"the schedule is invalid: {stream.flaw or schedule.message or 'the operator refuses it'}"
+        )
+    if not waits and stream.deadline is not None and stream.deadline < now:
+        critical.append("no recovery point in time" if stream.recovery is not None else "no success is known")
+    due = stream.next_due
+    if not waits and due is not None and due + stream.expectation.start_grace < now:
+        warning.append("no run began when it was due")
+    return critical, warning
+
+
+def _leftovers(stream: Stream) -> list[str]:
+    """Judge whether anything is left to restore."""
+    keeps = stream.key.action not in {"check", "prune", "restore"} and stream.recovery is not None
+    return ["no run is left that could be restored"] if keeps and not stream.stock.restorable else []
+
+
+def _tests(stream: Stream, now: float) -> list[str]:
+    """Judge what is known of the worth of the backups: restore tests and sizes."""
+    warning = []
+    tested, age = stream.last_restore_success, stream.expectation.restore_test_max_age
+    since = tested if tested is not None else stream.created
+    if age is not None and since is not None and now - since > age:
+        warning.append(
+            "the last restore test is too old" if tested is not None else "never tested by a restore"
+        )
+    successes, baseline = stream.memory.successes, stream.memory.baseline()
+    size = successes[-1].size if successes else None
+    if size is not None and baseline is not None and size < SMALL * baseline and baseline > LEAST_BASELINE:
+        warning.append("the backup is much smaller than before")
+    return warning
+
+
 def _outcomes(stream: Stream) -> tuple[list[str], list[str]]:
-    """Judge a schedule by its newest decisive run."""
+    """Judge a schedule by its newest decisive run; failures that are tolerated are none."""
     memory = stream.memory
     success, partial, failure = (
         at or 0.0 for at in (stream.last_success, memory.last_partial, memory.last_failure)
@@ -115,16 +157,16 @@ def _outcomes(stream: Stream) -> tuple[list[str], list[str]]:
     if failure > max(success, partial):
         count = memory.consecutive_failures()
         text = "the last run failed" if count < 2 else f"the last {count} runs failed"
-        return ([text], []) if count >= stream.expectation.failures_tolerated else ([], [text])
+        return ([text], []) if count >= stream.expectation.failures_tolerated else ([], [])
     return [], ["the last run failed in part"] if partial > success else []
 
 
 def _ad_hoc(stream: Stream, now: float) -> tuple[list[str], list[str]]:
     """Judge runs without a schedule each by itself, for a day."""
-    noun = "restore" if stream.key.action == "restore" else "ad-hoc run"
+    noun = "a restore" if stream.key.action == "restore" else "an ad-hoc run"
     failure, partial = stream.memory.last_failure, stream.memory.last_partial
-    critical = [f"a {noun} failed"] if failure is not None and now - failure < AD_HOC_MEMORY else []
-    warning = [f"a {noun} failed in part"] if partial is not None and now - partial < AD_HOC_MEMORY else []
+    critical = [f"{noun} failed"] if failure is not None and now - failure < AD_HOC_MEMORY else []
+    warning = [f"{noun} failed in part"] if partial is not None and now - partial < AD_HOC_MEMORY else []
     return critical, warning
 
 
@@ -163,17 +205,23 @@ def _row(stream: Stream, now: float) -> Row:
     )
 
 
+def _name(feed: Feed) -> str:
+    return f"{feed.key.resource} in {feed.key.scope}" if feed.key.scope else feed.key.resource
+
+
 def survey(store: Store, now: float, version: str) -> Overview:
-    """Look at everything; orphans (runs of schedules that are gone) are left out."""
+    """Look at everything but orphans (runs of schedules that are gone), and schedules whose targets tell more."""
     rows = [
         _row(known.refresh(stream), now)
         for known in store.installations()
         for stream in known.streams.values()
-        if stream.live
+        if stream.live and not stream.spread
     ]
     rows.sort(
-        key=lambda row: (RANK[row.state], row.cluster, row.operator, row.namespace, row.schedule, row.action)
-    )
+        key=lambda row: (
+            RANK[row.state], row.cluster, row.operator, row.namespace, row.schedule, row.action, row.target,
+        )
+    )  # fmt: skip
     clusters = []
     for name, facts in sorted(store.clusters.items()):
         feeds = [feed for known in store.installations(name) for feed in known.feeds]
@@ -183,7 +231,7 @@ def survey(store: Store, now: float, version: str) -> Overview:
                 cluster=name,
                 up=facts.up,
                 states={state: states.count(state) for state in State},
-                outages={feed.key.resource: str(feed.error) for feed in feeds if feed.error is not None},
+                outages={_name(feed): str(feed.error or GONE) for feed in feeds if feed.up is False},
                 last_contact=max((f.last_contact for f in feeds if f.last_contact is not None), default=None),
             )
         )

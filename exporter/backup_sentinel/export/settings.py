@@ -51,7 +51,12 @@ class Promise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def seconds(self, field: str) -> float | None:
         """Return a duration in seconds; None if it is not set. Raises ValueError."""
         text: str | None = getattr(self, field)
-        return None if text is None else long_duration(text)
+        if text is None:
+            return None
+        seconds = long_duration(text)
+        if seconds <= 0:
+            raise ValueError(f"the duration {text!r} is not above zero")
+        return seconds
 
 
 class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

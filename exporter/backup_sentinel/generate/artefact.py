@@ -1,6 +1,7 @@
 """A generated text and where it belongs. Whole files, or blocks between marks in files that people write."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -20,13 +21,14 @@ def fill(text: str, blocks: dict[str, str]) -> str:
         marked = re.compile(
             rf"(<!-- generated: {re.escape(name)} -->\n).*?(<!-- end: {re.escape(name)} -->)", re.DOTALL
         )
-        if not marked.search(text):
+        found = marked.search(text)
+        if found is None:
             raise ValueError(f"there are no marks for the block `{name}`")
-        text = marked.sub(lambda found, inner=content: f"{found[1]}{inner.rstrip()}\n{found[2]}", text)
+        text = f"{text[: found.start()]}{found[1]}{content.rstrip()}\n{found[2]}{text[found.end() :]}"
     return text
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """Return a Markdown table; what would break a cell is escaped."""
 
     def line(cells: tuple[str, ...]) -> str:

@@ -25,7 +25,11 @@ def kinds() -> dict[str, Callable[[Source], Iterable[Artefact]]]:
     """Return the functions that make files, by kind."""
     names = [module.name for module in pkgutil.iter_modules(generate.__path__)]
     modules = {name: importlib.import_module(f"{generate.__name__}.{name}") for name in sorted(names)}
-    return {name: module.artefacts for name, module in modules.items() if callable(getattr(module, "artefacts", None))}
+    return {
+        name: module.artefacts
+        for name, module in modules.items()
+        if callable(getattr(module, "artefacts", None))
+    }
 
 
 def collect(wanted: Iterable[str], source: Source) -> Iterator[Artefact]:

@@ -23,7 +23,9 @@ def rules(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
     ]
 
 
-def manifests(profiles: Sequence[Profile], *, namespace: str, namespaces: Sequence[str] = ()) -> list[dict[str, Any]]:
+def manifests(
+    profiles: Sequence[Profile], *, namespace: str, namespaces: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return service account, role and binding; with `namespaces` a Role in each of them instead of a ClusterRole."""
     labels = {"app.kubernetes.io/name": NAME}
     account: dict[str, Any] = {

@@ -51,7 +51,15 @@ def metrics() -> str:
         for family in FAMILIES
     ]
     rows += [
-        (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels) or "-", unit or "-", text, "this process", "stable")
+        (
+            f"`{name}`",
+            kind,
+            ", ".join(f"`{label}`" for label in labels) or "-",
+            unit or "-",
+            text,
+            "this process",
+            "stable",
+        )
         for name, kind, labels, unit, text in Telemetry().describe()
     ]
     return table(("family", "type", "labels", "unit", "meaning", "source", "stability"), rows)
@@ -158,7 +166,9 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
 def _field_texts(struct: type[msgspec.Struct]) -> dict[str, str]:
     """Return what stands below each field in the source."""
     tree = ast.parse(inspect.getsource(inspect.getmodule(struct) or struct))
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == struct.__name__)
+    body = next(
+        node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == struct.__name__
+    )
     texts = {}
     for node, after in pairwise(body):
         if (

@@ -58,7 +58,9 @@ class StreamedListing(Generic[T]):
         """
         opened = False
         try:
-            async with self._client.stream(self._path, self._params, read_timeout=self._read_timeout) as lines:
+            async with self._client.stream(
+                self._path, self._params, read_timeout=self._read_timeout
+            ) as lines:
                 opened = True
                 async with aclosing(self._state(lines)) as state:
                     async for listed in state:

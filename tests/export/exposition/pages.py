@@ -26,7 +26,7 @@ def touch(store: Store) -> None:
     """Mark everything as changed."""
     for known in store.installations():
         for scope, subject in known.subjects():
-            store.marks.add(scope, subject)  # type: ignore[arg-type]
+            store.marks.add(scope, subject)
     for feed in store.feeds:
         store.marks.add(Scope.RESOURCE, feed)
     for cluster in store.clusters:
@@ -54,7 +54,7 @@ def text(store: Store, form: Format = Format.TEXT) -> str:
 
 def families(body: str, form: Format) -> list[Metric]:
     parse = parse_openmetrics if form is Format.OPENMETRICS else parse_text
-    return list(parse(body))  # type: ignore[no-untyped-call]
+    return list(parse(body))
 
 
 def samples(metrics: Iterable[Metric]) -> list[Sample]:

@@ -6,26 +6,21 @@ from backup_sentinel.export.exposition import Format, negotiate, wants_gzip
 
 TEXT, OPENMETRICS = Format.TEXT, Format.OPENMETRICS
 OM = "application/openmetrics-text"
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7"
+PROMETHEUS_2 = f"{OM};version=1.0.0,{OM};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROMETHEUS_3 = (
+    f"{OM};version=1.0.0;escaping=allow-utf-8;q=0.6,{OM};version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
 
 
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
         # What Prometheus 2 and 3 send, and what browsers and curl do.
-        (
-            f"{OM};version=1.0.0,{OM};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-            OPENMETRICS,
-        ),
-        (
-            f"{OM};version=1.0.0;escaping=allow-utf-8;q=0.6,{OM};version=0.0.1;q=0.5,"
-            "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-            OPENMETRICS,
-        ),
-        (
-            "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.7,"
-            f"text/plain;version=0.0.4;q=0.4,{OM};version=1.0.0;q=0.3,*/*;q=0.2",
-            TEXT,
-        ),
+        (PROMETHEUS_2, OPENMETRICS),
+        (PROMETHEUS_3, OPENMETRICS),
+        (f"{PROTOBUF},text/plain;version=0.0.4;q=0.4,{OM};version=1.0.0;q=0.3,*/*;q=0.2", TEXT),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
         ("*/*", TEXT),
         ("", TEXT),

@@ -121,7 +121,7 @@ def test_examples_agree(velero: Profile) -> None:
 def test_ordinary_objects_are_read_fast(velero: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the fast way would be dead code: of the examples without a problem none is read with care."""
     careful: list[bytes] = []
-    monkeypatch.setattr(Reader, "read", lambda self, raw, now: careful.append(raw))
+    monkeypatch.setattr(Reader, "read", lambda _self, raw, _now: careful.append(raw))
     for resource in velero.resources:
         reader = velero.reader("c", resource, lambda: FAR)
         for example in resource.source.examples:

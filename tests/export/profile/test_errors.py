@@ -153,7 +153,7 @@ def test_what_makes_no_sense(fields: str, expected: str) -> None:
         ("record: backup", "`backup` is not a valid value"),
         ("record: location, expand: {each: a.b}", "expected a path that ends with"),
         ("record: location, expand: {each: ['a[*]']}", "expected a path that ends with"),
-        ("record: location, poll: often", "no duration"),
+        ("record: location, poll: often", "has no number before it"),
         ("record: location, poll: 10ms", "shorter than a second"),
     ],
 )  # fmt: skip

@@ -1,10 +1,16 @@
 """The examples of all packaged profiles pass, and an example that does not hold is told where."""
 
 from collections.abc import Callable
+from importlib.resources import files
 
+import msgspec
 import pytest
 
+from backup_sentinel.document import Document
 from backup_sentinel.export.profile import Profile, load_profiles, run_examples
+from backup_sentinel.export.profile.compile import compile_profile
+from backup_sentinel.export.profile.convert import FORMATS
+from backup_sentinel.export.profile.schema import Condition, Expression, Outcomes, Resource
 
 RESULTS = [(profile.operator, result) for profile in load_profiles() for result in run_examples(profile)]
 
@@ -75,3 +81,22 @@ def test_a_problem_that_was_not_expected(compiled: Callable[[str], Profile]) -> 
     body = BODY.format(expectation="record: {outcome: succeeded}").replace("01:00:00Z", "soon")
     [result] = run_examples(compiled(body))
     assert "expected no problem, got bad_time at status.start: no time: '2026-03-02Tsoon'" in result.failure
+
+
+def test_the_readme_shows_a_profile_that_works() -> None:
+    readme = files("backup_sentinel.export.profile").joinpath("README.md").read_text("utf-8")
+    profile = compile_profile(Document(readme.split("```yaml\n")[1].split("```")[0], "README.md"))
+    assert [result.failure for result in run_examples(profile)] == [""]
+
+
+def test_the_readme_names_all_words() -> None:
+    readme = files("backup_sentinel.export.profile").joinpath("README.md").read_text("utf-8")
+    words = {
+        *FORMATS,
+        *(
+            f.encode_name
+            for kind in (Expression, Condition, Outcomes, Resource)
+            for f in msgspec.structs.fields(kind)
+        ),
+    }
+    assert {word for word in words if word not in readme} == set()

@@ -7,7 +7,7 @@ import pytest
 
 from backup_sentinel.errors import ProblemReason
 from backup_sentinel.export.profile import Profile, Reading
-from backup_sentinel.model import Deletion, FailureReason, Outcome, Record, Run, Schedule
+from backup_sentinel.model import Deletion, FailureReason, Location, Outcome, Record, Run, Schedule
 
 Read = Callable[..., Reading]
 
@@ -373,6 +373,7 @@ def test_cluster_scoped(read: Read) -> None:
 """
     value: dict[str, Any] = {"metadata": {"name": "x", "namespace": ""}}
     [record] = read(body, value).records
+    assert isinstance(record, Location)
     assert record.namespace == ""
 
 

@@ -50,7 +50,7 @@ def test_folders_and_inline(tmp_path: Path) -> None:
         "profiles:\n  inline:\n    - " + MINE.replace("\n", "\n      ").replace("mine", "yours", 1), "c.yaml"
     )
     part = config.part(("profiles", "inline", 0))
-    named = {"operator": "third", "title": "T", "documentation": "d", "resources": [
+    named: dict[str, object] = {"operator": "third", "title": "T", "documentation": "d", "resources": [
         {"group": "g", "versions": ["v1"], "kind": "K", "plural": "ks", "record": "location"}]}  # fmt: skip
     profiles = load_profiles([str(tmp_path)], inline=[part, named], packaged=False)
     assert [profile.operator for profile in profiles] == ["mine", "third", "yours"]

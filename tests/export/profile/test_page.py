@@ -28,9 +28,9 @@ def backup(number: int, **status: Any) -> dict[str, Any]:
     }
 
 
-def listed(*items: Any, kind: str = "BackupList", **metadata: Any) -> bytes:
+def listed(*items: Any, **metadata: Any) -> bytes:
     return json.dumps(
-        {"apiVersion": "velero.io/v1", "items": items, "kind": kind, "metadata": metadata}
+        {"apiVersion": "velero.io/v1", "items": items, "kind": "BackupList", "metadata": metadata}
     ).encode()
 
 

@@ -91,7 +91,9 @@ def test_any_text(text: str) -> None:
     try:
         path = parse(text)
     except PathError as error:
-        assert 0 <= error.column <= len(text)
-        return
-    assert parse(str(path)) == path
-    walk(OBJECT, path.steps, lambda *_: None)
+        column = error.column
+    else:
+        column = 0
+        assert parse(str(path)) == path
+        walk(OBJECT, path.steps, lambda *_: None)
+    assert 0 <= column <= len(text)

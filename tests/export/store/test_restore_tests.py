@@ -68,12 +68,15 @@ def test_a_mapped_restore_waits_for_its_backup_to_be_seen() -> None:
     assert world.value("last_restore_success", cluster="prod") == MONDAY + DAY
 
 
-def test_of_backups_of_one_name_the_one_in_the_namespace_of_the_restore_was_tested(world: World) -> None:
+@pytest.mark.parametrize("tested", ["a", "b"])
+def test_of_backups_of_one_name_the_one_in_the_namespace_of_the_restore_was_tested(
+    world: World, tested: str
+) -> None:
     for space in ("a", "b"):
         world.put(schedule(of=key(namespace=space)), run(MONDAY, of=key(namespace=space), name="daily-1"))
-    world.put(restore(MONDAY + DAY, "daily-1", namespace="b"))
+    world.put(restore(MONDAY + DAY, "daily-1", namespace=tested))
     assert world.value("last_restore_success") == MONDAY + DAY
-    assert world.value("last_restore_success", resource_namespace="b") == MONDAY + DAY
+    assert world.value("last_restore_success", resource_namespace=tested) == MONDAY + DAY
 
 
 def test_a_restore_that_has_the_name_of_a_backup_is_not_taken_for_it(world: World) -> None:

@@ -68,6 +68,15 @@ def test_a_volume_that_is_tried_again_is_not_lost(world: World) -> None:
     assert world.value("last_recovery_point") == MONDAY
 
 
+def test_a_new_run_of_the_same_name_has_nothing_of_the_volumes_of_the_former(world: World) -> None:
+    partial = run(MONDAY, PARTIAL, name="daily")
+    failed = volume(partial, outcome=FAILED)
+    world.start(schedule(), partial, failed)
+    world.drop(failed, partial)
+    world.put(run(MONDAY + DAY, PARTIAL, name="daily"))
+    assert world.value("last_recovery_point") == MONDAY + DAY
+
+
 def test_a_partial_recovery_point_survives_its_objects(world: World) -> None:
     partial = run(MONDAY, PARTIAL)
     moved = volume(partial)

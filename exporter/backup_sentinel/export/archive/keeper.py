@@ -61,11 +61,7 @@ class Keeper:
                 await self._clock.sleep(self._interval)
                 await self.save()
         finally:
-            await asyncio.shield(self._leave())
-
-    async def _leave(self) -> None:
-        await self.save()
-        await self._archive.close()
+            await asyncio.shield(self.save())
 
     async def save(self) -> None:
         """Save every cluster that has changed. Failures are counted and logged once; the next round tries again."""

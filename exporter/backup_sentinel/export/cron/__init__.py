@@ -2,8 +2,7 @@
 
     parse("0 3 * * 1-5", "robfig", "Europe/Berlin").after(now)
 
-`dialects` names who speaks what. `family` reads the texts of the Go libraries with `fields`, `duration` and
-`zones`; `calendar` and `delay` answer `after`, `walk` near a change of the clocks. The answer is that of
+`dialects` names who speaks what. `family` reads the texts of the Go libraries with `fields` and `zones`; `calendar` and `delay` answer `after`, `walk` near a change of the clocks. The answer is that of
 the operator's own library, oddities included, since it says when a run is owed.
 """
 
@@ -12,9 +11,8 @@ from functools import lru_cache
 from . import zones
 from .base import Dialect, ScheduleError, Slots, nearest, shown
 from .dialects import DIALECTS
-from .duration import go_duration
 
-__all__ = ["DIALECTS", "Dialect", "ScheduleError", "Slots", "go_duration", "parse"]
+__all__ = ["DIALECTS", "Dialect", "ScheduleError", "Slots", "parse"]
 
 _LONGEST = 1024
 _REMEMBERED = 4096

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from backup_sentinel.duration import SECOND, DurationError, nanoseconds
+
 from . import zones
 from .base import ScheduleError, Slots, shown
 from .calendar import Calendar
 from .delay import Every, Never
-from .duration import SECOND, nanoseconds
 from .fields import MONTHS, WEEKDAYS, Field, Ways, read
 from .walk import Rules
 
@@ -99,7 +100,10 @@ def _zone(family: Family, name: str, default: ZoneInfo) -> ZoneInfo:
 def _descriptor(family: Family, text: str, spec: str, zone: ZoneInfo) -> Slots:
     """Return the slots of what begins with "@" and is no macro."""
     if spec.startswith(_EVERY):
-        delay = nanoseconds(spec.removeprefix(_EVERY)) // SECOND
+        try:
+            delay = nanoseconds(spec.removeprefix(_EVERY)) // SECOND
+        except DurationError as error:
+            raise ScheduleError(str(error)) from None
         if family.newer and delay < 1:
             raise ScheduleError(f"{shown(spec)}: this dialect wants at least 1s")
         return Every(text, str(zone), max(delay, 1))

@@ -9,4 +9,15 @@ from .labels import names as labels_of
 from .negotiation import Format, negotiate, wants_gzip
 from .renderer import Page, Renderer
 
-__all__ = ["FAMILIES", "Family", "Format", "Kind", "Page", "Renderer", "Stability", "labels_of", "negotiate", "wants_gzip"]
+__all__ = [
+    "FAMILIES",
+    "Family",
+    "Format",
+    "Kind",
+    "Page",
+    "Renderer",
+    "Stability",
+    "labels_of",
+    "negotiate",
+    "wants_gzip",
+]

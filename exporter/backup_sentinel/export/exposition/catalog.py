@@ -369,7 +369,7 @@ def _consecutive_failures(stream: Stream) -> Number | None:
     source="Run.outcome",
 )
 def _running(stream: Stream) -> Number | None:
-    return stream.existing.get(Outcome.RUNNING, 0) if stream.live else None
+    return stream.existing.get(Outcome.RUNNING, 0) if stream.live and stream.listed else None
 
 
 @_gauge(
@@ -448,7 +448,7 @@ def _existing(stream: Stream) -> Many:
     source="Run.outcome, Run.expires",
 )
 def _restorable(stream: Stream) -> Number | None:
-    return stream.stock.restorable if _keeps_data(stream) else None
+    return stream.stock.restorable if stream.listed and _keeps_data(stream) else None
 
 
 @_gauge(

@@ -153,8 +153,8 @@ class Renderer:
             (self._tables[family.scope], self._tables[family.scope].families.index(family))
             for family in FAMILIES
         ]
-        self.complete = False
-        """Whether a page can show every resource that can be reached."""
+        self.completed = asyncio.Event()
+        """Set once a page shows every resource that can be reached."""
         self._asked: dict[Format, float] = {}
         self._pages: dict[Format, Page] = {}
 
@@ -170,7 +170,8 @@ class Renderer:
         self._asked = {form: at for form, at in self._asked.items() if at > recent}
         # A list, because another format may be asked for meanwhile.
         self._pages = {form: await self._compose(form) for form in list(self._asked)}
-        self.complete = self.complete or complete
+        if complete:
+            self.completed.set()
 
     async def page(self, form: Format) -> Page:
         """Return the newest page; only the first one in a format has to be put together."""

@@ -1,6 +1,7 @@
 """From API servers to pages: one task for each resource of each cluster, and one that writes what has changed."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,6 +92,9 @@ class Pipeline:
         self._watched: dict[str, tuple[ClusterSettings, asyncio.Task[None]]] = {}
         self._plans: dict[str, list[tuple[Reader, Feed]]] = {}
         self._ran = False
+        self._heir = False
+        self._may_keep = asyncio.Event()
+        self._may_keep.set()
         # Before anything runs, so that what is waited for is known from the first moment.
         self.want(clusters)
 
@@ -108,15 +112,42 @@ class Pipeline:
     async def run(self) -> None:
         """Watch and write until cancelled."""
         try:
-            if self._keeper is not None:
+            if self._keeper is not None and not self._heir:
                 await self._keeper.load(list(self._wanted))
             async with asyncio.TaskGroup() as tasks:
                 if self._keeper is not None:
-                    tasks.create_task(self._keeper.run(), name="keep")
+                    tasks.create_task(self._keep(self._keeper), name="keep")
                 tasks.create_task(self._write(), name="write")
                 tasks.create_task(self.watch(), name="watch")
         finally:
             self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def inherit(self, other: "Pipeline") -> None:
+        """Begin with what another pipeline knows, and leave the archive to it until `keep` is called."""
+        self._heir = True
+        self._may_keep.clear()
+        await other.save()
+        for name in self._wanted:
+            self.store.remember(other.store.save(name))
+
+    async def save(self) -> None:
+        """Bring into the archive, if there is one, what has changed since the last time."""
+        if self._keeper is not None:
+            await self._keeper.save()
+
+    def keep(self) -> None:
+        """Take charge of the archive."""
+        self._may_keep.set()
+
+    async def _keep(self, keeper: Keeper) -> None:
+        await self._may_keep.wait()
+        await keeper.run()
+
+    async def wait_complete(self, patience: float) -> None:
+        """Wait until every resource that can be reached is shown, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self.renderer.completed.wait()
 
     async def watch(self) -> None:
         """Watch until cancelled, without writing pages."""

@@ -10,7 +10,7 @@ from .oddity import Ear
 from .schema import Expression
 from .scope import PRESENCE, Cursor, Scope, Use
 from .step import Get
-from .targets import TEXT, Target
+from .targets import Target
 from .walk import text
 
 AGGREGATES = frozenset({"sum", "count", "max", "min", "any", "all", "join", "last"})
@@ -102,6 +102,3 @@ def _reduced(word: str, use: Use, cast: Cast) -> Get:
         return reduce(known) if known else None
 
     return get
-
-
-__all__ = ["AGGREGATES", "TEXT", "compile_aggregate"]

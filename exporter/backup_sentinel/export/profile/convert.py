@@ -12,6 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from backup_sentinel import duration
+
 Raw = str | int | float
 
 
@@ -36,10 +38,6 @@ _GO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d{4})(?: [A-Za-z0-9+-]+)?(?: m=[+-]\d+\.\d+)?",
     re.ASCII,
 )
-_GO_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_GO_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LONG_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w)", re.ASCII)
-_LONG_UNITS = {**_GO_UNITS, "d": 86_400.0, "w": 604_800.0}
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d\d(?:\.\d+)?)", re.ASCII)
 _QUANTITY = re.compile(
     r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?\d{1,3})?", re.ASCII
@@ -97,12 +95,14 @@ def go_time(value: Raw) -> float | None:
 
 def go_duration(value: Raw) -> float | None:
     """Read a Go duration, `1m2.417s`, `720h0m0s`, `-1.5h`, `0`."""
-    return _parts(_text(value), _GO_PART, _GO_UNITS)
+    text = _text(value)
+    return duration.go_duration(text) if text else None
 
 
 def long_duration(value: Raw) -> float | None:
     """Read a Go duration that may also have days and weeks, `2w`, `1d12h`."""
-    return _parts(_text(value), _LONG_PART, _LONG_UNITS)
+    text = _text(value)
+    return duration.long_duration(text) if text else None
 
 
 def clock(value: Raw) -> float | None:
@@ -236,20 +236,6 @@ def _finite(value: float) -> float:
     if isinstance(value, bool) or value != value or abs(value) > 1e300:  # noqa: PLR0124 - the test for NaN
         raise ValueError("no finite number")
     return value
-
-
-def _parts(text: str, part: re.Pattern[str], units: dict[str, float]) -> float | None:
-    if not text:
-        return None
-    body = text.lstrip("+-") if text[0] in "+-" and text[1:2] not in {"+", "-"} else text
-    if body == "0":
-        return 0.0
-    total, at = 0.0, 0
-    while found := part.match(body, at):
-        total, at = total + float(found[1]) * units[found[2]], found.end()
-    if at != len(body) or not body:
-        raise ValueError("no duration")
-    return _finite(-total if text[0] == "-" else total)
 
 
 def _human(value: Raw, base: int) -> float | None:

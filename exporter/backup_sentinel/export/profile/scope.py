@@ -131,8 +131,10 @@ class Elements:
                 for i, base in enumerate(self.bases)
                 if row[self._present[i]] is not None and row[self._present[i]] is not ODD
             ]
-        present = row[self._present[0]] or []
-        keys = list(row[self._keys]) if self._keys is not None and row[self._keys] else range(len(present))
+        present = row[self._present[0]]
+        if not present:
+            return []
+        keys = range(len(present)) if self._keys is None else list(row[self._keys])
         return [
             (*row, (str(keys[i]), *(row[column[0]][i] for column in self._columns)))
             for i, part in enumerate(present)

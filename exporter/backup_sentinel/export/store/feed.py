@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from backup_sentinel.errors import ApiError
-from backup_sentinel.model import Problem, Record
+from backup_sentinel.model import Problem, Record, Schedule
 
 ObjectName = tuple[str, str]
 """Namespace and name."""
@@ -33,6 +33,8 @@ class Feed(msgspec.Struct, kw_only=True):
     objects: dict[str, dict[str, tuple[Record, ...]]] = msgspec.field(default_factory=dict)
     unseen: dict[str, dict[str, tuple[Record, ...]]] | None = None
     anonymous: bool = False
+    promises: bool = False
+    """Some of its objects are schedules."""
     problems: dict[ObjectName, tuple[Problem, ...]] = msgspec.field(default_factory=dict)
 
     synced: bool = False
@@ -94,14 +96,23 @@ class Feed(msgspec.Struct, kw_only=True):
                 return records
         return ()
 
-    def namespaces(self) -> set[str]:
-        """Return the namespaces in which objects are known."""
-        return self.objects.keys() | (self.unseen or {}).keys()
+    def namespaces(self) -> list[str]:
+        """Return the namespaces in which objects are known, in order."""
+        return sorted(self.objects.keys() | (self.unseen or {}).keys())
 
     def set(self, namespace: str, name: str, records: tuple[Record, ...]) -> None:
         """Remember the records of an object that was just seen."""
+        self.promises |= any(isinstance(record, Schedule) for record in records)
         self._unsee(namespace, name)
         self.objects.setdefault(namespace, {})[name] = records
+
+    def recall(self, namespace: str, name: str, records: tuple[Record, ...]) -> bool:
+        """Hold an object that was there in an earlier life, unless it has been seen by now; return whether it is held."""
+        if self.synced or self.get(namespace, name):
+            return False
+        known = self.objects if self.unseen is None else self.unseen
+        known.setdefault(namespace, {})[name] = records
+        return True
 
     def pop(self, namespace: str, name: str) -> tuple[Record, ...]:
         """Forget an object; return its records."""

@@ -291,6 +291,8 @@ class Installation:
             if stream.unscheduled is not unscheduled[stream.key.namespace]:
                 stream.unscheduled = not stream.unscheduled
                 self._marks.stream(stream.key)
+            elif not stream.listed:
+                self._marks.stream(stream.key)
 
     def _unscheduled(self, namespace: str) -> bool:
         """Tell whether the schedules of a namespace cannot be read and never could."""
@@ -315,6 +317,7 @@ class Installation:
             stream.volumes = ()
         elif (sums := self.volumes.sums(newest)) or (newest.namespace, newest.name) in stream.runs:
             stream.volumes = sums
+        stream.listed = self._synced("run", stream.key.namespace)
         stream.deadline = stream.due_by(self.volumes.lost)
         stream.recovery = stream.recovery_point(self.volumes.lost)
         return stream

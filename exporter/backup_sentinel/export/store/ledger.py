@@ -32,9 +32,12 @@ class Ledger(msgspec.Struct):
     floor: float = float("-inf")
     open: set[int] = msgspec.field(default_factory=set)
     counted: dict[int, float] = msgspec.field(default_factory=dict)
+    outcomes: dict[int, Outcome] = msgspec.field(default_factory=dict)
+    """The counter that each of `counted` has moved; history moved none."""
     totals: dict[Outcome, int] = msgspec.field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
     shown: dict[Outcome, int] | None = None
-    """What may be shown, where counters are saved: the totals that are. None where nothing is saved."""
+    """What may be shown, where counters are saved: the totals that are, and nothing until it is known what was saved
+    before. None where nothing is saved."""
 
     def see(self, run: Run, *, history: bool) -> bool:
         """Enter what is known of an own run; return whether a counter moved.
@@ -50,14 +53,10 @@ class Ledger(msgspec.Struct):
             return False
         if run.outcome not in FINISHED:
             return False
-        fresh = mark in self.open or (run.clock > self.floor and mark not in self.counted and not history)
-        self.open.discard(mark)
-        if run.clock > self.floor:
-            self.counted[mark] = run.clock
+        fresh = self._wants(mark, run.clock) and not (history and mark not in self.open)
+        self._settle(mark, run.clock, run.outcome if fresh else None)
         if history and len(self.counted) > CROWD:
             self.close()
-        if fresh:
-            self.totals[run.outcome] += 1
         return fresh
 
     def lose(self, run: Run) -> bool:
@@ -65,11 +64,18 @@ class Ledger(msgspec.Struct):
         mark = _mark(run)
         if mark not in self.open:
             return False
-        self.open.discard(mark)
-        self.totals[Outcome.UNKNOWN] += 1
-        if run.clock is not None and run.clock > self.floor:
-            self.counted[mark] = run.clock
+        self._settle(mark, run.clock, Outcome.UNKNOWN)
         return True
+
+    def awaits(self, run: Run) -> bool:
+        """Tell whether a run was seen open and its end was not."""
+        return _mark(run) in self.open
+
+    def take_over(self, other: "Ledger") -> None:
+        """Count what another ledger of the stream has counted and this one has not dealt with."""
+        for mark, outcome in other.outcomes.items():
+            if self._wants(mark, other.counted[mark]):
+                self._settle(mark, other.counted[mark], outcome)
 
     @property
     def counters(self) -> dict[Outcome, int]:
@@ -79,8 +85,8 @@ class Ledger(msgspec.Struct):
     def reconcile(self, runs: Iterable[Run]) -> bool:
         """After a complete listing, end as unknown what was open and is not among the open runs that exist."""
         gone = self.open - {_mark(run) for run in runs}
-        self.open -= gone
-        self.totals[Outcome.UNKNOWN] += len(gone)
+        for mark in gone:
+            self._settle(mark, None, Outcome.UNKNOWN)
         return bool(gone)
 
     def close(self) -> None:
@@ -91,3 +97,22 @@ class Ledger(msgspec.Struct):
         if floor > self.floor:
             self.floor = floor
             self.counted = {mark: clock for mark, clock in self.counted.items() if clock > floor}
+            self.outcomes = {mark: what for mark, what in self.outcomes.items() if mark in self.counted}
+
+    def _wants(self, mark: int, clock: float) -> bool:
+        return mark in self.open or (clock > self.floor and mark not in self.counted)
+
+    def _settle(self, mark: int, clock: float | None, outcome: Outcome | None) -> None:
+        """Enter that a run has been dealt with, and the outcome if it moved a counter.
+
+        One from below the watermark is kept as long as the newest: a document saved while it was open may not open it again.
+        """
+        self.open.discard(mark)
+        if clock is None or clock <= self.floor:
+            if outcome is None:
+                return
+            clock = max(0.0, self.floor + MARGIN)
+        self.counted[mark] = clock
+        if outcome is not None:
+            self.outcomes[mark] = outcome
+            self.totals[outcome] += 1

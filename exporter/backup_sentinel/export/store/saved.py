@@ -26,6 +26,7 @@ class SavedStream(msgspec.Struct, kw_only=True, omit_defaults=True):
     paused_since: float | None = None
     unpaused: float | None = None
     cron_changed: float | None = None
+    rhythm: tuple[tuple[str, ...], str | None] | None = None
     last_restore_success: float | None = None
     last_attempt: float | None = None
     last_success: float | None = None
@@ -82,6 +83,7 @@ def save_stream(stream: Stream) -> SavedStream:
         paused_since=stream.paused_since,
         unpaused=stream.unpaused,
         cron_changed=stream.cron_changed,
+        rhythm=stream.rhythm,
         last_restore_success=stream.last_restore_success,
         last_attempt=memory.last_attempt,
         last_success=memory.last_success,
@@ -103,6 +105,7 @@ def restore(stream: Stream, saved: SavedStream) -> None:
     """Put back into a new stream what was saved of it."""
     stream.created, stream.deleted = saved.created, saved.deleted
     stream.paused_since, stream.unpaused = saved.paused_since, saved.unpaused
+    stream.rhythm = saved.rhythm
     stream.cron_changed, stream.last_restore_success = saved.cron_changed, saved.last_restore_success
     stream.memory = Memory(
         last_attempt=saved.last_attempt,

@@ -67,6 +67,8 @@ class Stream(msgspec.Struct, kw_only=True):
     volumes: tuple[VolumeSum, ...] = ()
     deadline: float | None = None
     recovery: float | None = None
+    listed: bool = False
+    """All runs have been listed, so that a number of runs is one."""
     unscheduled: bool = False
     """The operator's schedules cannot be read, so that a stream without a schedule must be taken for a live one."""
 

@@ -1,7 +1,7 @@
 """Routes of the exporter."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from starlette.applications import Starlette
@@ -20,22 +20,22 @@ Post = Callable[[dict[str, str]], Awaitable[dict[str, Any]]]
 """A command by POST: the query's parameters in, what happened out. Raises ValueError for a bad parameter."""
 
 
+class Source(Protocol):
+    """Where answers come from. `titles` are what people call the clusters."""
+
+    store: Store
+    renderer: Renderer
+    titles: dict[str, str]
+
+
 class Site:
-    """Answers about one store. `titles` are what people call the clusters, `posts` extra commands by path."""
+    """Answers about the source of the moment. `posts` are extra commands by path."""
 
     def __init__(
-        self,
-        store: Store,
-        renderer: Renderer,
-        now: Callable[[], float],
-        *,
-        titles: dict[str, str] | None = None,
-        posts: dict[str, Post] | None = None,
+        self, source: Callable[[], Source], now: Callable[[], float], *, posts: dict[str, Post] | None = None
     ) -> None:
-        self._store = store
-        self._renderer = renderer
+        self._source = source
         self._now = now
-        self._titles = titles or {}
         self._posts = posts or {}
 
     def application(self) -> Starlette:
@@ -54,7 +54,7 @@ class Site:
     async def metrics(self, request: Request) -> Response:
         """Serve the exposition, ready made."""
         form = negotiate(request.headers.get("accept", ""))
-        page = await self._renderer.page(form)
+        page = await self._source().renderer.page(form)
         headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
         if wants_gzip(request.headers.get("accept-encoding", "")):
             return Response(page.gzip, headers={**headers, "Content-Encoding": "gzip"})
@@ -66,21 +66,23 @@ class Site:
 
     async def ready(self, _: Request) -> Response:
         """Say whether every resource that can be reached has been listed once, and `/metrics` shows it."""
-        waiting = self._store.waiting()
-        if not waiting and self._renderer.complete:
+        source = self._source()
+        waiting = source.store.waiting()
+        if not waiting and source.renderer.completed.is_set():
             return PlainTextResponse("Backup Sentinel is ready.\n")
         names = "".join(f"{key.cluster or 'cluster'}: {key.resource}\n" for key in waiting[:20])
         return PlainTextResponse(f"Waiting for the first list of {len(waiting)} resources:\n{names}", 503)
 
     async def schedules(self, _: Request) -> Response:
         """Serve the overview as JSON."""
-        body = msgspec.json.encode(survey(self._store, self._now(), __version__))
+        body = msgspec.json.encode(survey(self._source().store, self._now(), __version__))
         return Response(body, media_type="application/json")
 
     async def index(self, _: Request) -> Response:
         """Serve the overview as a page."""
-        overview = survey(self._store, self._now(), __version__)
-        html = render(overview, self._titles, tuple(self._posts))
+        source = self._source()
+        overview = survey(source.store, self._now(), __version__)
+        html = render(overview, source.titles, tuple(self._posts))
         return Response(html, media_type="text/html", headers=SHIELD)
 
     async def _command(self, request: Request) -> Response:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup_sentinel.export.cron import ScheduleError, go_duration
-from backup_sentinel.export.cron.duration import nanoseconds
+from backup_sentinel.duration import DurationError, go_duration, long_duration, nanoseconds
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_count_of_nanoseconds_is_that_of_go(text: str, count: int) -> None:
     ],
 )
 def test_refusal_says_what_would_be_right(text: str, message: str) -> None:
-    with pytest.raises(ScheduleError) as caught:
+    with pytest.raises(DurationError) as caught:
         go_duration(text)
     assert str(caught.value).startswith(message)
 
@@ -99,5 +98,33 @@ def test_what_go_writes_is_read_back(count: int) -> None:
 
 @given(st.text(st.sampled_from("0123456789.+-hmsunµd ")) | st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
-    with suppress(ScheduleError):
+    with suppress(DurationError):
         assert -(2**63) <= nanoseconds(text) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("26h", 93600),
+        ("7d", 604800),
+        ("2w", 1209600),
+        ("1w2d12h", 820800),
+        ("-1d", -86400),
+        ("0d", 0),
+        ("1d0.5s", 86400.5),
+    ],
+)
+def test_people_count_in_days_and_weeks(text: str, seconds: float) -> None:
+    assert long_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "d", "1", "1d2w", "1.5d", "1y", "1dd", "7 d"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(DurationError):
+        long_duration(text)
+
+
+@given(st.text(st.sampled_from("0123456789.+-hmsdw ")) | st.text())
+def test_any_text_is_read_by_people_or_refused(text: str) -> None:
+    with suppress(DurationError):
+        assert abs(long_duration(text)) < 1e16

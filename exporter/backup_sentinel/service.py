@@ -1,0 +1,160 @@
+"""The exporter as a service: one pipeline at a time, exchanged as a whole when the configuration says so.
+
+A new configuration is taken completely or not at all. Clusters come and go without disturbing the others; anything else
+means a new pipeline, which starts with the memory of the old one and takes over once it has read everything.
+"""
+
+import asyncio
+import logging
+import os
+
+import msgspec
+
+from . import config as configuration
+from .clock import Clock
+from .config import Config
+from .errors import SentinelError
+from .export.archive import Archive, open_archive
+from .export.pipeline import Pipeline
+from .export.profile import Profile, load_profiles
+from .fleet import Fleet, SecretSource, Shard, environment
+from .telemetry import Telemetry
+
+_log = logging.getLogger("backup_sentinel")
+
+LOOK_INTERVAL = 2.0
+"""Seconds between two looks at the configuration file."""
+
+TAKEOVER_PATIENCE = 60.0
+"""Seconds a new pipeline has to read all clusters before it takes over anyway."""
+
+
+def profiles(config: Config) -> list[Profile]:
+    """Load the profiles a configuration asks for. Raises DocumentError."""
+    return load_profiles(config.profiles.folders, config.export.operators, config.export.schedule_dialects)
+
+
+class Service:
+    """Keeps `pipeline` running; `path` is the configuration's file, None if there is none.
+
+    With `outside` clusters may also come from environment variables and, where the configuration says so, Secrets.
+
+    Raises DocumentError for profiles, SettingError for clusters in environment variables.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        path: str | None,
+        telemetry: Telemetry,
+        *,
+        clock: Clock | None = None,
+        shard: Shard | None = None,
+        outside: bool = True,
+    ) -> None:
+        self._config = config
+        self._path = path
+        self._telemetry = telemetry
+        self._clock = clock or Clock()
+        self._archive: Archive | None = open_archive(config.state, self._clock)
+        self._reload = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        found = environment.read() if outside else ()
+        sources = (
+            [SecretSource(namespaces=config.secrets.namespaces)] if outside and config.secrets.enabled else []
+        )
+        self._fleet = Fleet(config.clusters, environment=found, sources=sources, shard=shard)
+        telemetry.sharded(self._fleet.shard.index, self._fleet.shard.total)
+        self.pipeline = self._build(config)
+        self._running: asyncio.Task[None] | None = None
+        self._telemetry.reloaded(self._clock.now())
+
+    def _build(self, config: Config) -> Pipeline:
+        return Pipeline(
+            list(self._fleet.wanted.values()),
+            profiles(config),
+            config.export,
+            telemetry=self._telemetry,
+            clock=self._clock,
+            archive=self._archive,
+            save_interval=config.state.interval_seconds,
+        )
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._running = self._tasks.create_task(self.pipeline.run(), name="pipeline")
+                self._tasks.create_task(self._fleet.run(), name="fleet")
+                self._tasks.create_task(self._follow_fleet(), name="clusters")
+                self._tasks.create_task(self._follow_config(), name="configuration")
+                if self._path is not None:
+                    self._tasks.create_task(self._look(self._path), name="file")
+        finally:
+            if self._archive is not None:
+                await self._archive.close()
+
+    def hang_up(self) -> None:
+        """Read the configuration again soon; the handler of SIGHUP."""
+        self._reload.set()
+
+    async def _follow_fleet(self) -> None:
+        async for wanted in self._fleet.changes():
+            self.pipeline.want(wanted.values())
+
+    async def _look(self, path: str) -> None:
+        before = _stamp(path)
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL)
+            now = _stamp(path)
+            if now is not None and now != before:
+                before = now
+                self._reload.set()
+
+    async def _follow_config(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            try:
+                await self._take(configuration.load(self._path))
+            except SentinelError as error:
+                self._telemetry.reload_failed()
+                _log.error("the configuration was not taken, the old one stays: %s", error)
+            else:
+                self._telemetry.reloaded(self._clock.now())
+                _log.info("the configuration was read again")
+
+    async def _take(self, config: Config) -> None:
+        for name in ("web", "state", "secrets"):
+            if getattr(config, name) != getattr(self._config, name):
+                _log.warning("this part of the configuration is read at start only", extra={"part": name})
+        config = msgspec.structs.replace(
+            config, web=self._config.web, state=self._config.state, secrets=self._config.secrets
+        )
+        if config != msgspec.structs.replace(self._config, clusters=config.clusters):
+            await self._exchange(config)
+        logging.getLogger().setLevel(config.log.level.upper())
+        self._config = config
+        self._fleet.configure(config.clusters)
+
+    async def _exchange(self, config: Config) -> None:
+        """Let a new pipeline take over."""
+        fresh, old, running = self._build(config), self.pipeline, self._running
+        assert self._tasks is not None
+        assert running is not None
+        await fresh.inherit(old)
+        taking = self._tasks.create_task(fresh.run(), name="pipeline")
+        await fresh.wait_complete(TAKEOVER_PATIENCE)
+        running.cancel()
+        await asyncio.wait([running])
+        self.pipeline, self._running = fresh, taking
+        fresh.keep()
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """Return what changes with a file, also where it is a link that is exchanged; None while it is not there."""
+    try:
+        told = os.stat(path)  # noqa: PTH116 - follows links on purpose, and that is all it does
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_ino, told.st_size
