@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backup_sentinel import commands, service
 from backup_sentinel.errors import SentinelError
-from backup_sentinel.generate import artefacts, rbac, rules
+from backup_sentinel.generate import artefacts, rbac, remote, rules
 from backup_sentinel.generate.artefacts import Source
 
 from .settings import add_common, load_config
@@ -26,6 +26,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
+    parser.add_argument(
+        "--remote",
+        action="store_true",
+        help="what a cluster needs that is watched from elsewhere, token included (rbac)",
+    )
     group = parser.add_argument_group("rules with your own addresses or names (with --output)")
     group.add_argument(
         "--output", type=Path, metavar="FOLDER", help="write the bundles here instead of the repository"
@@ -48,6 +53,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print or write. Raises StaleError with the names of the files that differ."""
     profiles = service.profiles(load_config(arguments))
+    if arguments.what == "rbac" and arguments.remote:
+        sys.stdout.write(remote.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
+        return 0
     if arguments.what == "rbac":
         sys.stdout.write(rbac.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
         return 0
