@@ -41,7 +41,7 @@ async def export(
     door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
     site = Site(lambda: service.pipeline, (clock or Clock()).now, posts=posts)
     bound = bind(config.web.listen)
-    url = address(bound).replace("http://", "https://" if door is not None and door.encrypts else "http://")
+    url = address(bound, door)
 
     async def announce() -> None:
         _log.info("listening", extra={"url": url, "version": __version__, "clusters": len(config.clusters)})

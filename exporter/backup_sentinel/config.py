@@ -106,6 +106,8 @@ def _check_clusters(document: Document, config: Config) -> None:
             )
         seen[cluster.name] = index
     known = ", ".join(sorted(filter(None, seen)))
+    if config.secrets.enabled:  # their clusters are not known yet
+        return
     for tester, tested in config.export.restore_tests.items():
         for name in (tester, tested):
             if name not in seen:

@@ -29,7 +29,10 @@ class Authority:
         """Return a certificate for `names`, in the words of openssl: `DNS:a.example,IP:10.0.0.7`."""
         pair = Pair(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extensions.write_text(f"extendedKeyUsage={usage}\n" + (f"subjectAltName={names}\n" if names else ""))
+        extensions.write_text(
+            f"extendedKeyUsage={usage}\nauthorityKeyIdentifier=keyid\n"
+            + (f"subjectAltName={names}\n" if names else "")
+        )
         _openssl(
             *("req", "-new", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-nodes"),
             *("-subj", f"/CN={name}", "-keyout", pair.key, "-out", request),
@@ -73,7 +76,8 @@ def alone(folder: Path, name: str) -> Pair:
             "-days",
             "2",
         ),
-        *("-subj", f"/CN={name}", "-keyout", pair.key, "-out", pair.cert),
+        *("-addext", "keyUsage=critical,keyCertSign,digitalSignature", "-subj", f"/CN={name}"),
+        *("-keyout", pair.key, "-out", pair.cert),
     )
     return pair
 

@@ -1,13 +1,18 @@
 """Hostile clients: slow ones, large ones, many."""
 
+import asyncio
+import errno
+import os
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
 
 from serving.certificates import Authority
 from serving.conftest import ENGINES, Start
@@ -50,17 +55,17 @@ def length(data: bytes) -> int:
 
 @pytest.mark.parametrize("begin", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_a_head_must_come_in_time(start: Start, begin: bytes) -> None:
-    server = start(head_seconds=0.2)
+    server = start(head_seconds=0.1)
     with server.connect() as connection:
         connection.sendall(begin)
         began = time.monotonic()
         assert rest(connection) == b""
-        assert 0.1 < time.monotonic() - began < 5
+        assert 0.05 < time.monotonic() - began < 5
     assert server.ask().status == 200
 
 
 def test_single_bytes_do_not_stop_the_clock(start: Start) -> None:
-    server = start(head_seconds=0.3)
+    server = start(head_seconds=0.15)
     with server.connect() as connection:
         began = time.monotonic()
         with pytest.raises(OSError):
@@ -69,11 +74,11 @@ def test_single_bytes_do_not_stop_the_clock(start: Start) -> None:
 
 
 def test_the_clock_starts_again_for_the_next_head(start: Start) -> None:
-    server = start(head_seconds=0.3, idle_seconds=30)
+    server = start(head_seconds=0.15, idle_seconds=30)
     with server.connect() as connection:
         connection.sendall(GET)
         assert status(connection) == 200
-        time.sleep(0.5)
+        time.sleep(0.25)
         connection.sendall(GET)
         assert status(connection) == 200, "idle is no head"
         connection.sendall(GET[:-2])
@@ -81,7 +86,7 @@ def test_the_clock_starts_again_for_the_next_head(start: Start) -> None:
 
 
 def test_an_idle_connection_ends(start: Start) -> None:
-    server = start(idle_seconds=0.2)
+    server = start(idle_seconds=0.1)
     with server.connect() as connection:
         connection.sendall(GET)
         assert status(connection) == 200
@@ -92,7 +97,7 @@ def test_an_idle_connection_ends(start: Start) -> None:
 def test_a_handshake_must_come_in_time(
     start: Start, authority: Authority, tls: dict[str, Any], begin: bytes
 ) -> None:
-    server = start({"tls_server_config": tls}, head_seconds=0.3)
+    server = start({"tls_server_config": tls}, head_seconds=0.15)
     with server.connect() as connection:
         connection.sendall(begin)
         began = time.monotonic()
@@ -103,7 +108,7 @@ def test_a_handshake_must_come_in_time(
 
 
 def test_a_body_must_come_in_time(start: Start) -> None:
-    server = start(body_seconds=0.2)
+    server = start(body_seconds=0.1)
     with server.connect() as connection:
         connection.sendall(POST + b"Content-Length: 10\r\n\r\nhalf")
         assert status(connection) == 408
@@ -112,7 +117,7 @@ def test_a_body_must_come_in_time(start: Start) -> None:
 
 
 def test_an_answer_must_be_read_in_time(start: Start) -> None:
-    server = start(stall_seconds=0.3)
+    server = start(stall_seconds=0.15)
     with server.connect() as connection:
         connection.sendall(b"GET /flood HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_until(lambda: bool(server.seen), "the answer is given up")
@@ -325,3 +330,53 @@ def test_the_end_does_not_wait_for_those_who_wait(
     began = time.monotonic()
     server.stop()
     assert time.monotonic() - began < 4
+
+
+def test_no_room_for_another_client(
+    engine: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where too many files are open: the gate closes for a while, and opens again."""
+
+    class Exhausted(socket.socket):
+        refusals = 2
+
+        def accept(self) -> Any:
+            if self.refusals:
+                self.refusals -= 1
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return super().accept()
+
+    monkeypatch.setattr("backup_sentinel.serving.gate._PATIENCE", 0.05)
+    server = Server(loop=engine)
+    server.socket = Exhausted(fileno=server.socket.detach())
+    with server:
+        assert server.ask().status == 200
+    assert [record.__dict__["reason"] for record in caplog.records] == ["Too many open files"]
+
+
+def test_the_end_waits_for_answers_under_way(start: Start) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        began.set()
+        await asyncio.to_thread(go_on.wait, 10)
+        await PlainTextResponse("late")(scope, receive, send)
+
+    server = start(app=slow)
+    with server.connect() as connection:
+        connection.sendall(GET)
+        assert began.wait(10)
+        ending = threading.Thread(target=server.stop)
+        ending.start()
+        wait_until(lambda: refused(server.port), "nobody is let in any more")
+        go_on.set()
+        assert rest(connection).endswith(b"late")
+        ending.join(10)
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return True
+    return False

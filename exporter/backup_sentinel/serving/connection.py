@@ -108,6 +108,11 @@ class Connection(asyncio.Protocol):
         if self._inner is None and self._transport is not None:
             self._transport.abort()
 
+    def cut(self) -> None:
+        """End a connection, whatever is under way."""
+        if self._clock is not None:
+            self._clock.cut()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back and tell uvicorn."""
         self._house.leave(self)

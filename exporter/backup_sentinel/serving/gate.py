@@ -14,6 +14,8 @@ from .clock import GOODBYE
 from .connection import Connection
 from .house import House
 
+_BATCH = 64
+"""Clients accepted in one go; then those inside have a turn."""
 _PATIENCE = 1.0
 """Seconds to wait where the system has no room (open files, memory) for another client, as asyncio does."""
 
@@ -26,42 +28,51 @@ class Gate:
         self._house = house
         self._make = make
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[socket.socket] = set()
+        self._arriving: set[asyncio.Task[None]] = set()
 
     def open(self, bound: socket.socket) -> None:
         """Accept the clients of a listening socket from now on."""
         bound.setblocking(False)
-        self._start(self._accept(bound))
+        self._open.add(bound)
+        self._listen(bound)
 
     async def close(self) -> None:
         """Accept nobody any more, and end those who have not come as far as uvicorn."""
-        for task in self._tasks:
+        for bound in self._open:
+            self._loop.remove_reader(bound)
+        self._open.clear()
+        await asyncio.sleep(0)  # one that has just come takes its first step, so that it can clean up
+        for task in self._arriving:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._arriving, return_exceptions=True)
         self._house.close()
 
-    def _start(self, work: Any) -> None:
-        task: asyncio.Task[None] = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _listen(self, bound: socket.socket) -> None:
+        if bound in self._open:
+            self._loop.add_reader(bound, self._accept, bound)
 
-    async def _accept(self, bound: socket.socket) -> None:
-        while True:
+    def _accept(self, bound: socket.socket) -> None:
+        for _ in range(_BATCH):
             try:
-                client, peer = await self._loop.sock_accept(bound)
+                client, peer = bound.accept()
+            except BlockingIOError:
+                return
             except ConnectionError:
                 continue  # gone already
             except OSError as error:
                 self._house.seldom.tell("no client can be accepted", reason=error.strerror)
-                await asyncio.sleep(_PATIENCE)
-                continue
+                self._loop.remove_reader(bound)
+                self._loop.call_later(_PATIENCE, self._listen, bound)
+                return
             client.setblocking(False)
             connection = Connection(self._house, self._make)
             if self._house.admit(connection):
-                self._start(self._receive(client, str(peer[0]), connection))
+                task = self._loop.create_task(self._receive(client, str(peer[0]), connection))
+                self._arriving.add(task)
+                task.add_done_callback(self._arriving.discard)
             else:
                 client.close()
-            await asyncio.sleep(0)  # a crowd at the gate leaves a turn to those inside
 
     async def _receive(self, client: socket.socket, host: str, connection: Connection) -> None:
         options: dict[str, Any] = {}
@@ -75,7 +86,10 @@ class Gate:
         try:
             await self._loop.connect_accepted_socket(lambda: connection, client, **options)
             arrived = True
-        except OSError as error:  # of TLS, of the network, and the timeout
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # TLS, network, timeout; uvloop's word for a client that has gone
             reason = getattr(error, "reason", None) or type(error).__name__
             self._house.seldom.tell("TLS handshake failed", reason=reason, client=host)
         finally:

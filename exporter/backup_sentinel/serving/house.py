@@ -1,5 +1,7 @@
 """All connections of one server: how many there may be, and what becomes of the others."""
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -15,6 +17,9 @@ class Guest(Protocol):
     def end(self) -> None:
         """End, unless uvicorn knows of it."""
 
+    def cut(self) -> None:
+        """End, whatever is under way."""
+
 
 class House:
     """The places: those who are served, and those who are only told that it is full."""
@@ -27,6 +32,7 @@ class House:
         self.seldom = Seldom(logging.getLogger("backup_sentinel.serving"))
         self._served: set[Guest] = set()
         self._told: set[Guest] = set()
+        self._empty = asyncio.Event()
 
     def admit(self, guest: Guest) -> bool:
         """Give a place, as one who is served or one who is told 503; False where there is neither."""
@@ -47,8 +53,20 @@ class House:
         """Take the place back; once is enough."""
         self._served.discard(guest)
         self._told.discard(guest)
+        if not self._served and not self._told:
+            self._empty.set()
 
     def close(self) -> None:
         """End those that uvicorn does not know of; it ends the others."""
         for guest in [*self._served, *self._told]:
             guest.end()
+
+    async def emptied(self, patience: float) -> None:
+        """Wait until all have left, at most so many seconds; then cut the others off."""
+        if self._served or self._told:
+            self._empty.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._empty.wait()
+        for guest in [*self._served, *self._told]:
+            guest.cut()

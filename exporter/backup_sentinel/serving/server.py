@@ -34,6 +34,8 @@ Observe = Callable[[str, str, int, float], None]
 """Told of each request: method, path, status, seconds. Method and path are "" where none was read."""
 
 _DEFAULTS = Limits()
+_PATIENCE = 5.0
+"""Seconds that requests under way have at the end."""
 
 
 async def serve(
@@ -62,7 +64,6 @@ async def serve(
         access_log=False,
         lifespan="off",
         timeout_keep_alive=math.ceil(limits.idle_seconds),
-        timeout_graceful_shutdown=5,
         server_header=False,
         date_header=True,
         h11_max_incomplete_event_size=limits.head_bytes,
@@ -86,6 +87,7 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, house: House) -> None:
         super().__init__(config)
         self.servers = []
+        self._house = house
         self._gate = Gate(house, self._protocol)
         self._ending = asyncio.Event()
 
@@ -112,9 +114,16 @@ class _Server(uvicorn.Server):
                     await self._ending.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the gate; then uvicorn waits for the requests under way."""
+        """Close the gate, and wait for the requests under way as long as is decent."""
         await self._gate.close()
-        await super().shutdown(sockets)
+        for bound in sockets or ():
+            bound.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()  # at once, or after the answer
+        await self._house.emptied(_PATIENCE)
+        for task in (tasks := list(self.server_state.tasks)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _protocol(self, connection: Connection) -> asyncio.Protocol:
         make = cast("Callable[..., asyncio.Protocol]", AutoHTTPProtocol)
