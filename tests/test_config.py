@@ -147,3 +147,12 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes("clusters: [{name: köln}]\n".encode())
     assert load(str(path)).clusters[0].name == "köln"
+
+
+@pytest.mark.parametrize(
+    "line", ["token: s3cr3t", "tokn: s3cr3t", "tokens: s3cr3t", "proxy_url: ftp://u:s3cr3t@h"]
+)
+def test_a_mistake_beside_a_secret_does_not_show_it(line: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse(f"clusters:\n  - name: x\n    {line}\n", "f")
+    assert "s3cr3t" not in str(caught.value)

@@ -10,6 +10,7 @@ from typing import Any
 from . import __version__
 from .clock import Clock
 from .config import Config
+from .errors import ApiError, OutageReason
 from .export.overview import Overview, survey
 from .export.pipeline import Pipeline
 from .export.web import Post, Site
@@ -25,6 +26,7 @@ async def export(
     config: Config,
     path: str | None = None,
     *,
+    read: Callable[[], Config] | None = None,
     clock: Clock | None = None,
     shard: Shard | None = None,
     outside: bool = True,
@@ -33,11 +35,14 @@ async def export(
 ) -> None:
     """Run the exporter until SIGTERM or SIGINT. `started` is told the URL once requests are answered.
 
-    `path` is the file that is read again when it changes and at SIGHUP; `outside` allows clusters from elsewhere.
+    `path` is the file that, when it changes and at SIGHUP, is read again by `read`; `outside` allows clusters from
+    elsewhere.
     Raises SentinelError for what is wrong at start: DocumentError, SettingError, ListenError.
     """
     telemetry = Telemetry()
-    service = Service(config, path, telemetry, clock=clock, shard=shard, outside=outside)
+    service = Service(
+        config, path, telemetry, read or (lambda: config), clock=clock, shard=shard, outside=outside
+    )
     door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
     site = Site(lambda: service.pipeline, (clock or Clock()).now, posts=posts)
     bound = bind(config.web.listen)
@@ -97,7 +102,11 @@ async def look(config: Config, *, patience: float) -> Overview:
             done, _ = await asyncio.wait([watching], timeout=0.05)
             for task in done:
                 task.result()
+        for key in pipeline.store.waiting():
+            error = ApiError(f"not read within {patience:g} s", reason=OutageReason.TIMEOUT)
+            pipeline.store.outage(pipeline.store.feeds[key], error)
         pipeline.store.tick()
+        pipeline.store.refresh()
         return survey(pipeline.store, pipeline.clock.now(), __version__)
     finally:
         watching.cancel()

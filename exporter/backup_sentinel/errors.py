@@ -9,7 +9,11 @@ A malformed object of a cluster is never an exception: it is a `model.Problem` w
 Messages never hold a secret.
 """
 
+import re
 from enum import StrEnum
+
+_SECRET = re.compile(r"(?i)(\b\w*(?:token|passw|secret|_data|api_?key|proxy_url)\w*[\"']?\s*:\s*)[^\s#{\[].*")
+"""A line of YAML that gives a secret, or may: what stands behind the colon is not shown."""
 
 
 class SentinelError(Exception):
@@ -45,7 +49,8 @@ class DocumentError(SentinelError):
         text = f"{place}: {self.message}"
         if self.line and self.source:
             gutter = f"{self.line:>5} | "
-            text += f"\n{gutter}{self.source}\n{' ' * (len(gutter) + self.column - 1)}^"
+            shown = _SECRET.sub(r"\1***", self.source)
+            text += f"\n{gutter}{shown}\n{' ' * (len(gutter) + self.column - 1)}^"
         if self.hint:
             text += f"\n      hint: {self.hint}"
         return text
@@ -70,6 +75,18 @@ class OutageReason(StrEnum):
     BAD_ANSWER = "bad_answer"
     REJECTED = "rejected"
     CREDENTIALS = "credentials"
+
+
+WHOLE_CLUSTER = frozenset(
+    {
+        OutageReason.UNREACHABLE,
+        OutageReason.TIMEOUT,
+        OutageReason.TLS,
+        OutageReason.UNAUTHORIZED,
+        OutageReason.CREDENTIALS,
+    }
+)
+"""Outages that concern all resources of a cluster alike."""
 
 
 class ApiError(SentinelError):

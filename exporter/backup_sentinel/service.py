@@ -7,10 +7,10 @@ means a new pipeline, which starts with the memory of the old one and takes over
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 
 import msgspec
 
-from . import config as configuration
 from .clock import Clock
 from .config import Config
 from .errors import SentinelError
@@ -18,7 +18,8 @@ from .export.archive import Archive, open_archive
 from .export.pipeline import Pipeline
 from .export.profile import Profile, load_profiles
 from .fleet import Fleet, SecretSource, Shard, environment
-from .telemetry import Telemetry
+from .model import Problem
+from .telemetry import Telemetry, set_up_logging
 
 _log = logging.getLogger("backup_sentinel")
 
@@ -35,7 +36,7 @@ def profiles(config: Config) -> list[Profile]:
 
 
 class Service:
-    """Keeps `pipeline` running; `path` is the configuration's file, None if there is none.
+    """Keeps `pipeline` running; `path` is the configuration's file, None if there is none, `read` reads it again.
 
     With `outside` clusters may also come from environment variables and, where the configuration says so, Secrets.
 
@@ -47,6 +48,7 @@ class Service:
         config: Config,
         path: str | None,
         telemetry: Telemetry,
+        read: Callable[[], Config],
         *,
         clock: Clock | None = None,
         shard: Shard | None = None,
@@ -54,20 +56,26 @@ class Service:
     ) -> None:
         self._config = config
         self._path = path
+        self._read = read
         self._telemetry = telemetry
         self._clock = clock or Clock()
         self._archive: Archive | None = open_archive(config.state, self._clock)
         self._reload = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         found = environment.read() if outside else ()
-        sources = (
-            [SecretSource(namespaces=config.secrets.namespaces)] if outside and config.secrets.enabled else []
+        sources = []
+        if outside and config.secrets.enabled:
+            sources.append(SecretSource(namespaces=config.secrets.namespaces, problem=self._problem))
+        self._fleet = Fleet(
+            config.clusters, environment=found, sources=sources, shard=shard, problem=self._problem
         )
-        self._fleet = Fleet(config.clusters, environment=found, sources=sources, shard=shard)
         telemetry.sharded(self._fleet.shard.index, self._fleet.shard.total)
         self.pipeline = self._build(config)
         self._running: asyncio.Task[None] | None = None
         self._telemetry.reloaded(self._clock.now())
+
+    def _problem(self, problem: Problem) -> None:
+        self._telemetry.problem(problem.reason, operator="")
 
     def _build(self, config: Config) -> Pipeline:
         return Pipeline(
@@ -116,7 +124,7 @@ class Service:
             await self._reload.wait()
             self._reload.clear()
             try:
-                await self._take(configuration.load(self._path))
+                await self._take(self._read())
             except SentinelError as error:
                 self._telemetry.reload_failed()
                 _log.error("the configuration was not taken, the old one stays: %s", error)
@@ -125,15 +133,15 @@ class Service:
                 _log.info("the configuration was read again")
 
     async def _take(self, config: Config) -> None:
-        for name in ("web", "state", "secrets"):
-            if getattr(config, name) != getattr(self._config, name):
+        fixed = {name: getattr(self._config, name) for name in ("web", "state", "secrets")}
+        for name, value in fixed.items():
+            if getattr(config, name) != value:
                 _log.warning("this part of the configuration is read at start only", extra={"part": name})
-        config = msgspec.structs.replace(
-            config, web=self._config.web, state=self._config.state, secrets=self._config.secrets
-        )
-        if config != msgspec.structs.replace(self._config, clusters=config.clusters):
+        config = msgspec.structs.replace(config, **fixed)
+        if config != msgspec.structs.replace(self._config, clusters=config.clusters, log=config.log):
             await self._exchange(config)
-        logging.getLogger().setLevel(config.log.level.upper())
+        if config.log != self._config.log:
+            set_up_logging(config.log.level, config.log.format)
         self._config = config
         self._fleet.configure(config.clusters)
 
@@ -147,8 +155,9 @@ class Service:
         await fresh.wait_complete(TAKEOVER_PATIENCE)
         running.cancel()
         await asyncio.wait([running])
+        fresh.want(self._fleet.wanted.values())  # which may have changed meanwhile
+        await fresh.keep()
         self.pipeline, self._running = fresh, taking
-        fresh.keep()
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

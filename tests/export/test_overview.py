@@ -34,6 +34,7 @@ LAST, NEXT = at("2026-03-02 03:00"), at("2026-03-03 03:00")
 
 def look(world: World) -> Overview:
     world.store.tick()
+    world.store.refresh()
     return survey(world.store, world.now, "1.2.3")
 
 
@@ -157,6 +158,7 @@ def only(world: World) -> Row:
 def test_a_verdict_is_that_of_the_alert_rules(
     world: World, records: list[Record], now: float, state: State, why: list[str]
 ) -> None:
+    world.list("run")
     world.put(*records)
     world.now = now
     row = only(world)
@@ -184,8 +186,12 @@ def world() -> World:
 
 
 def test_a_row_tells_what_is_known_and_leaves_out_what_is_not(world: World) -> None:
-    details: dict[str, Any] = {"ended": LAST + HOUR, "reason": FailureReason.TLS, "location": "s3"}
-    world.put(schedule(timezone="Europe/Vienna"), run(LAST, FAILED, **details), run(LAST + DAY, RUNNING))
+    details: dict[str, Any] = {"ended": LAST + HOUR, "reason": FailureReason.TLS}
+    world.put(
+        schedule(timezone="Europe/Vienna", location="s3"),
+        run(LAST, FAILED, **details),
+        run(LAST + DAY, RUNNING),
+    )
     told = msgspec.to_builtins(only(world))
     assert told["newest_reason"] == "tls"
     assert told["newest_outcome"] == "failed"

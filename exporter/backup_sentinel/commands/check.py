@@ -6,7 +6,7 @@ from pathlib import Path
 
 from backup_sentinel import service
 from backup_sentinel.errors import DocumentError, SentinelError
-from backup_sentinel.export.profile import Profile, explain, load_file, run_examples
+from backup_sentinel.export.profile import Profile, explain, load_file, load_profiles, run_examples
 
 from .settings import add_common, load_config
 
@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config:
         count = len(config.clusters)
         sys.stdout.write(f"{arguments.config}: ok, {count} {'cluster' if count == 1 else 'clusters'}\n")
-    return _examples(list(known.values()))
+    # The examples are true of the profiles as they were written, not of a dialect that the configuration exchanges.
+    own = load_profiles(config.profiles.folders, config.export.operators)
+    return _examples([*own, *(known[name] for name in known.keys() - {profile.operator for profile in own})])
 
 
 def _examples(profiles: list[Profile]) -> int:

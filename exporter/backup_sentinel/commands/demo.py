@@ -63,7 +63,10 @@ async def play(story: Story, config: Config) -> None:
         config = msgspec.structs.replace(config, clusters=tuple(clusters), state=state)
 
         async def advance(query: dict[str, str]) -> dict[str, Any]:
-            return control.advance(int(query.get("n", "1")))
+            count = query.get("n", "1")
+            if not count.isascii() or not count.isdigit():
+                raise ValueError(f"n is the number of beats, not `{count[:20]}`")
+            return control.advance(int(count[:9]))
 
         telling = asyncio.create_task(control.run(), name="story")
         try:

@@ -5,7 +5,7 @@ import argparse
 from backup_sentinel import app
 from backup_sentinel.fleet import Shard
 
-from .settings import add_common, load_config
+from .settings import add_common, load_config, read_config
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +21,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until a signal; return the exit code. Raises SentinelError for what is wrong at start."""
     shard = Shard.parse(arguments.shard) if arguments.shard else None
-    app.run(app.export(load_config(arguments), arguments.config, shard=shard))
+    config = load_config(arguments)
+    app.run(app.export(config, arguments.config, read=lambda: read_config(arguments), shard=shard))
     return 0

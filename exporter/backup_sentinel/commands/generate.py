@@ -61,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.output:
         return _write_rules(arguments)
+    if not (arguments.root / "rules").is_dir():
+        raise StaleError(f"{arguments.root.resolve()} is not the root of the repository; name it with --root")
     stale = []
     kinds = tuple(artefacts.kinds()) if arguments.what == "all" else (arguments.what,)
     for artefact in artefacts.collect(kinds, Source(arguments.root, profiles, commands.parser())):

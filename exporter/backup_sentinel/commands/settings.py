@@ -29,6 +29,13 @@ def add_common(parser: argparse.ArgumentParser, *, listen: bool, log_format: str
 
 def load_config(arguments: argparse.Namespace) -> Config:
     """Read the configuration, let flags win over it, and set up the log. Raises DocumentError."""
+    config = read_config(arguments)
+    set_up_logging(config.log.level, config.log.format)
+    return config
+
+
+def read_config(arguments: argparse.Namespace) -> Config:
+    """Read the configuration and let flags win over it. Raises DocumentError."""
     known = config.load(arguments.config)
     log = msgspec.structs.replace(
         known.log,
@@ -38,5 +45,4 @@ def load_config(arguments: argparse.Namespace) -> Config:
     web = known.web
     if getattr(arguments, "listen", None):
         web = msgspec.structs.replace(web, listen=arguments.listen)
-    set_up_logging(log.level, log.format)
     return msgspec.structs.replace(known, log=log, web=web)

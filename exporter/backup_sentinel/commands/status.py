@@ -1,10 +1,10 @@
 """Show the state of every schedule as a table; the exit code tells whether something needs a look."""
 
 import argparse
+import http.client
 import json
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import msgspec
@@ -71,8 +71,14 @@ def ask(url: str, timeout: float) -> Overview:
     try:
         with urllib.request.urlopen(target, timeout=timeout) as answer:  # noqa: S310 - checked above
             return msgspec.json.decode(answer.read(), type=Overview)
-    except (urllib.error.URLError, TimeoutError, msgspec.MsgspecError, OSError) as error:
-        raise StatusError(f"{target} did not answer with an overview: {error}") from error
+    except (OSError, ValueError, http.client.HTTPException, msgspec.MsgspecError) as error:
+        raise StatusError(f"{_bare(target)} did not answer with an overview: {error}") from error
+
+
+def _bare(url: str) -> str:
+    """Return a URL without user and password."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def table(overview: Overview) -> str:
@@ -105,5 +111,6 @@ def table(overview: Overview) -> str:
         name = cluster.cluster or "the cluster"
         if cluster.up is False:
             text += f"{name} does not answer; last contact {when(cluster.last_contact, time.time())}\n"
-        text += "".join(f"{name}: {resource}: {error}\n" for resource, error in cluster.outages.items())
+        for error, resources in cluster.troubles().items():
+            text += f"{name}: {', '.join(resources)}: {error}\n"
     return text

@@ -7,6 +7,7 @@ Kubernetes manifests expect: `on`, `yes` and `2026-01-01` are text, only `true` 
 
 import re
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from .complaint import Path, coercible, describe, locate, pick
 T = TypeVar("T")
 
 _TAG = "tag:yaml.org,2002:"
+_SECRETS = ("token", "password", "secret", "ca_data", "api_key")
 _LIMIT = 200_000
 """Values of one document; aliases count each time, so that a few lines cannot become gigabytes."""
 _ESCAPES = {"x": 4, "u": 6, "U": 10}
@@ -81,7 +83,15 @@ class Document:
         self, message: str, path: Path = (), *, offset: int = 0, key: bool = False, hint: str = ""
     ) -> DocumentError:
         """Return an error that points at a value, `offset` characters into a scalar, or at the key of a value."""
-        return _error(self.file, self._lines, self.place(path, offset=offset, key=key), message, hint)
+        found = _error(self.file, self._lines, self.place(path, offset=offset, key=key), message, hint)
+        if (
+            key and path and get_close_matches(str(path[-1]).lower(), _SECRETS, 1, 0.7)
+        ):  # a misspelt secret is one too
+            end = found.source.find(":", found.column - 1) + 1
+            found.source = (
+                f"{found.source[:end]} ..." if 0 < end < len(found.source.rstrip()) else found.source
+            )
+        return found
 
     def place(self, path: Path = (), *, offset: int = 0, key: bool = False) -> tuple[int, int]:
         """Return line and column, from 1, of a value or its key; of the nearest parent where it is not written."""

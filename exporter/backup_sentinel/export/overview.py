@@ -3,6 +3,7 @@
 The verdicts follow the alert rules (`rules/`), so that a page and a pager never disagree for long.
 """
 
+from collections import Counter, defaultdict
 from enum import StrEnum
 
 import msgspec
@@ -72,6 +73,13 @@ class ClusterRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     states: dict[State, int]
     outages: dict[str, str] = {}
     last_contact: float | None = None
+
+    def troubles(self) -> dict[str, list[str]]:
+        """Return the resources that cannot be read by what is in the way."""
+        troubles: dict[str, list[str]] = {}
+        for resource, error in self.outages.items():
+            troubles.setdefault(error, []).append(resource)
+        return troubles
 
 
 class Overview(msgspec.Struct, kw_only=True):
@@ -210,9 +218,9 @@ def _name(feed: Feed) -> str:
 
 
 def survey(store: Store, now: float, version: str) -> Overview:
-    """Look at everything but orphans (runs of schedules that are gone), and schedules whose targets tell more."""
+    """Look at everything as it was last brought up to date, but orphans (runs of schedules that are gone), and schedules whose targets tell more."""
     rows = [
-        _row(known.refresh(stream), now)
+        _row(stream, now)
         for known in store.installations()
         for stream in known.streams.values()
         if stream.live and not stream.spread
@@ -222,15 +230,17 @@ def survey(store: Store, now: float, version: str) -> Overview:
             RANK[row.state], row.cluster, row.operator, row.namespace, row.schedule, row.action, row.target,
         )
     )  # fmt: skip
+    states: dict[str, Counter[State]] = defaultdict(Counter)
+    for row in rows:
+        states[row.cluster][row.state] += 1
     clusters = []
     for name, facts in sorted(store.clusters.items()):
         feeds = [feed for known in store.installations(name) for feed in known.feeds]
-        states = [row.state for row in rows if row.cluster == name]
         clusters.append(
             ClusterRow(
                 cluster=name,
                 up=facts.up,
-                states={state: states.count(state) for state in State},
+                states={state: states[name][state] for state in State},
                 outages={_name(feed): str(feed.error or GONE) for feed in feeds if feed.up is False},
                 last_contact=max((f.last_contact for f in feeds if f.last_contact is not None), default=None),
             )

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backup_sentinel.model import FailureReason, Repository
-from export.store.world import DAY, MONDAY, World, key, location, run, schedule
+from backup_sentinel.model import FailureReason, Outcome, Repository
+from export.store.world import MONDAY, World, key, location, run, schedule
 
 HERE = {"location": "default"}
 
@@ -72,11 +72,40 @@ def test_an_unavailable_location_tells_the_class_of_its_reason(
 
 
 @pytest.mark.parametrize(("said", "shown"), [("s3", "s3"), (None, "nas")])
-def test_the_location_of_a_stream_is_that_of_its_schedule_else_of_its_newest_run(
+def test_the_location_of_a_stream_is_that_of_its_schedule_else_the_default(
     world: World, said: str | None, shown: str
 ) -> None:
-    world.start(schedule(location=said), run(MONDAY, location="old"), run(MONDAY + DAY, location="nas"))
-    assert world.value("last_success", location=shown) == MONDAY + DAY
+    world.start(
+        schedule(location=said), location(name="nas", default=True), run(MONDAY, location="elsewhere")
+    )
+    assert world.value("last_success", location=shown) == MONDAY
+
+
+def test_no_label_comes_with_the_first_run(world: World) -> None:
+    world.start(schedule(location=None))
+    before = set(world.found("runs_total"))
+    world.put(run(MONDAY, Outcome.FAILED, location="nas"))
+    assert before
+    assert set(world.found("runs_total")) == before
+
+
+def test_a_schedule_without_a_location_is_shown_once_the_default_is_known(world: World) -> None:
+    world.list("schedule", schedule(location=None))
+    world.feed("location")
+    world.list("run", run(MONDAY))
+    assert not world.found("last_success")
+    world.list("location", location(name="nas", default=True))
+    assert world.value("last_success", location="nas") == MONDAY
+
+
+def test_nothing_is_owed_until_runs_have_been_listed(world: World) -> None:
+    world.list("schedule", schedule())
+    world.feed("run")
+    assert not world.found("schedule_deadline")
+    assert not world.found("schedule_next_due")
+    world.list("run")
+    assert world.found("schedule_deadline")
+    assert world.found("schedule_next_due")
 
 
 def test_a_repository_shows_whether_it_is_ready_and_goes_with_its_object(world: World) -> None:

@@ -207,7 +207,9 @@ def _promise(entry: dict[str, Any]) -> Promise:
 def test_promises_are_made_per_action(world: World) -> None:
     backup, export = key(), key(action="export")
     world.start(schedule("0 3 * * *", of=backup), schedule("0 3 * * 0", of=export))
-    world.put(run(at("2026-03-02 03:00"), of=backup), run(at("2026-03-08 03:00"), FAILED, of=export))
+    failed = run(at("2026-03-08 03:00"), FAILED, of=export)
+    world.put(run(at("2026-03-02 03:00"), of=backup))
+    world.list(world.feed_of(failed), failed)
     assert world.value("schedule_next_due", action="backup") == at("2026-03-03 03:00")
     assert world.value("schedule_next_due", action="export") == at("2026-03-15 03:00")
     assert world.value("consecutive_failures", action="backup") == 0

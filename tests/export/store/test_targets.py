@@ -28,6 +28,7 @@ def test_the_promises_of_the_schedule_are_those_of_each_target(world: World) -> 
 def test_it_does_not_matter_whether_schedule_or_target_is_seen_first(
     world: World, schedule_first: bool
 ) -> None:
+    world.start()
     objects = [schedule(), run(MONDAY + DAY, of=A)]
     world.put(*(objects if schedule_first else reversed(objects)))
     assert world.value("schedule_deadline", target="a") == at("2026-03-04 03:15")

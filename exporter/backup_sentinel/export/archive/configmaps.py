@@ -4,19 +4,20 @@ Sixteen at most, chosen by a hash of the cluster's name and never by shard or po
 shard finds its memory. Each cluster is one key of `binaryData`. Writing is compare-and-swap on resourceVersion.
 """
 
+import asyncio
 import base64
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from backup_sentinel.errors import ApiError, SentinelError
+from backup_sentinel.errors import ApiError, OutageReason, SentinelError
 from backup_sentinel.export.store import SavedCluster, merge
 from backup_sentinel.kube.client import Client
 
-from .envelope import CorruptStateError, ForeignStateError, pack, slot, unpack
+from .envelope import CorruptStateError, LostStateError, pack, slot, unpack
 
 LIMIT = 1 << 20
-"""Bytes of a ConfigMap (k8s.io/api/core/v1: MaxSecretSize applies to ConfigMaps alike)."""
+"""Bytes of all values of a ConfigMap, before base64 (kubernetes/pkg/apis/core/validation: ValidateConfigMap)."""
 
 TRIES = 5
 LABELS = {
@@ -32,13 +33,20 @@ class ConfigMapError(SentinelError):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    uid: str = ""
-    resource_version: str = ""
+    name: str
+    uid: str
+    resource_version: str
 
 
-class _ConfigMap(msgspec.Struct, rename="camel"):
+class _Object(msgspec.Struct):
     metadata: _Metadata
+
+
+class _ConfigMap(_Object, rename="camel"):
     binary_data: dict[str, str] = {}
+
+
+_T = TypeVar("_T", bound=_Object)
 
 
 class ConfigMaps:
@@ -50,16 +58,21 @@ class ConfigMaps:
         self._name = name
         self._home: str | None = None
         self._versions: dict[str, str] = {}
+        self._known: dict[str, str] = {}
+        self._reading: dict[str, asyncio.Task[_ConfigMap | None]] = {}
 
     async def load(self, cluster: str) -> SavedCluster | None:
         """Return what was stored; None if nothing was.
 
-        Raises ApiError, CorruptStateError, ForeignStateError.
+        Raises ApiError, ConfigMapError, and LostStateError for what is of no use.
         """
         home = await self._identity()
-        found = await self._read(cluster)
-        body = found.binary_data.get(slot(cluster)) if found is not None else None
-        return None if body is None else unpack(_decode(body), home)
+        text = await self._stored(cluster)
+        if text is None:
+            return None
+        document = unpack(_decode(text), home, cluster)
+        self._known[cluster] = text
+        return document
 
     async def save(self, document: SavedCluster) -> tuple[SavedCluster, int]:
         """Store a document; return what was stored, and its size in bytes. Raises ApiError, ConfigMapError."""
@@ -67,77 +80,80 @@ class ConfigMaps:
         cluster = document.cluster
         for _ in range(TRIES):
             body = pack(document, home)
-            if len(body) * 4 // 3 > LIMIT:
+            if len(body) > LIMIT:
                 raise ConfigMapError(
                     f"the state of cluster {cluster} needs {len(body)} bytes; a ConfigMap holds {LIMIT}"
                 )
-            try:
-                await self._write(cluster, body)
-            except ApiError as error:
-                if error.status not in {404, 409}:
-                    raise
-                document = await self._merged(cluster, document, home)
-                continue
-            return document, len(body)
+            if await self._write(cluster, base64.b64encode(body).decode()):
+                return document, len(body)
+            document = await self._merged(document, home)
         raise ConfigMapError(
             f"the state of cluster {cluster} was written by another process {TRIES} times in a row"
         )
 
     async def close(self) -> None:
         """Close the connections to the cluster."""
+        for task in self._reading.values():
+            task.cancel()
         await self._client.close()
 
-    async def _merged(self, cluster: str, document: SavedCluster, home: str) -> SavedCluster:
-        """Read what is there now, and add it."""
-        self._versions.pop(self._map(cluster), None)
-        found = await self._read(cluster)
-        body = found.binary_data.get(slot(cluster)) if found is not None else None
-        if body is None:
+    async def _merged(self, document: SavedCluster, home: str) -> SavedCluster:
+        """Read what is there now; if another process has written about the same cluster, add it."""
+        text = await self._stored(document.cluster)
+        if text is None or text == self._known.get(document.cluster):
             return document
         try:
-            return merge(document, unpack(_decode(body), home))
-        except (CorruptStateError, ForeignStateError):
+            return merge(document, unpack(_decode(text), home, document.cluster))
+        except LostStateError:
             return document
 
-    async def _write(self, cluster: str, body: bytes) -> None:
+    async def _write(self, cluster: str, text: str) -> bool:
+        """Write one key; return False if the object came, changed or went meanwhile."""
         name = self._map(cluster)
-        data = {slot(cluster): base64.b64encode(body).decode()}
-        version = self._versions.get(name)
+        version = self._versions.pop(name, None)
         if version is None:
-            manifest: dict[str, Any] = {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": name, "namespace": self._namespace, "labels": LABELS},
-                "binaryData": data,
-            }
-            answer = await self._client.send("POST", self._path(), msgspec.json.encode(manifest))
+            metadata = {"name": name, "namespace": self._namespace, "labels": LABELS}
+            method, path, kind = "POST", self._path(), "application/json"
+            manifest: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         else:
-            patch = {"metadata": {"resourceVersion": version}, "binaryData": data}
-            answer = await self._client.send(
-                "PATCH",
-                self._path(name),
-                msgspec.json.encode(patch),
-                content_type="application/merge-patch+json",
-            )
-        self._versions[name] = msgspec.json.decode(answer, type=_ConfigMap).metadata.resource_version
-
-    async def _read(self, cluster: str) -> _ConfigMap | None:
-        name = self._map(cluster)
+            method, path, kind = "PATCH", self._path(name), "application/merge-patch+json"
+            manifest = {"metadata": {"resourceVersion": version}}
+        manifest["binaryData"] = {slot(cluster): text}
         try:
-            found = msgspec.json.decode(await self._client.get(self._path(name)), type=_ConfigMap)
+            answer = await self._client.send(method, path, msgspec.json.encode(manifest), content_type=kind)
         except ApiError as error:
-            if error.status == 404:
+            # 404 to a POST: there is no such namespace.
+            if error.status == 409 or (error.status == 404 and version is not None):
+                return False
+            raise
+        self._versions[name] = _read(answer, _ConfigMap).metadata.resource_version
+        self._known[cluster] = text
+        return True
+
+    async def _stored(self, cluster: str) -> str | None:
+        """Return what is stored of a cluster; those who ask for the same object at once share one answer."""
+        name = self._map(cluster)
+        task = self._reading.get(name)
+        if task is None:
+            task = self._reading[name] = asyncio.create_task(self._get(name))
+            task.add_done_callback(lambda _: self._reading.pop(name))
+        found = await asyncio.shield(task)
+        return None if found is None else found.binary_data.get(slot(cluster))
+
+    async def _get(self, name: str) -> _ConfigMap | None:
+        self._versions.pop(name, None)
+        try:
+            found = _read(await self._client.get(self._path(name)), _ConfigMap)
+        except ApiError as error:
+            if error.reason is OutageReason.NOT_SERVED:
                 return None
             raise
-        except msgspec.MsgspecError as error:
-            raise CorruptStateError(f"ConfigMap {name} cannot be read: {error}") from error
         self._versions[name] = found.metadata.resource_version
         return found
 
     async def _identity(self) -> str:
         if self._home is None:
-            body = await self._client.get("/api/v1/namespaces/kube-system")
-            self._home = msgspec.json.decode(body, type=_ConfigMap).metadata.uid
+            self._home = _read(await self._client.get("/api/v1/namespaces/kube-system"), _Object).metadata.uid
         return self._home
 
     def _map(self, cluster: str) -> str:
@@ -146,6 +162,16 @@ class ConfigMaps:
     def _path(self, name: str = "") -> str:
         path = f"/api/v1/namespaces/{self._namespace}/configmaps"
         return f"{path}/{name}" if name else path
+
+
+def _read(body: bytes, kind: type[_T]) -> _T:
+    """Decode an object. Raises ConfigMapError for an answer that is none, such as a Status with 200."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ConfigMapError(
+            f"the API server answered with something else than was asked: {error}"
+        ) from error
 
 
 def _decode(text: str) -> bytes:

@@ -2,17 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
 
 from backup_sentinel.clock import Clock
-from backup_sentinel.errors import SentinelError
+from backup_sentinel.errors import ApiError, SentinelError
 from backup_sentinel.export.store import SavedCluster, Store
+from backup_sentinel.export.store.saved import VERSION
 from backup_sentinel.telemetry import Telemetry
 
+from .envelope import LostStateError
+
 _log = logging.getLogger("backup_sentinel.export")
+
+PATIENCE = 10.0
+"""Seconds to wait for an archive that does not answer: at the start of a cluster, and at the end of the process."""
+
+REFUSALS = frozenset({400, 404, 409, 413, 422})
+"""Answers of an API server about one object; whatever else it says, it says of all."""
 
 
 class Archive(Protocol):
@@ -29,7 +39,10 @@ class Archive(Protocol):
 
 
 class Keeper:
-    """Saves each cluster when something lasting has changed, at most once in `interval` seconds."""
+    """Saves each cluster when something lasting has changed, at most once in `interval` seconds.
+
+    A cluster whose memory could not be read yet is not saved, so that the memory is still there when it can be.
+    """
 
     def __init__(
         self, store: Store, archive: Archive, telemetry: Telemetry, *, clock: Clock, interval: float = 15.0
@@ -40,19 +53,8 @@ class Keeper:
         self._clock = clock
         self._interval = interval
         self._saved: dict[str, bytes] = {}
-        self._ailing: set[str] = set()
-
-    async def load(self, clusters: Sequence[str]) -> None:
-        """Give the store what was saved of clusters. What cannot be read is logged, and counters start at 0."""
-        for cluster in clusters:
-            try:
-                document = await self._archive.load(cluster)
-            except SentinelError as error:
-                _log.warning("starting without memory: %s", error, extra={"cluster": cluster})
-                continue
-            if document is not None and document.cluster == cluster:
-                self._store.remember(document)
-                self._saved[cluster] = msgspec.json.encode(document)
+        self._busy: set[str] = set()
+        self._ailing: dict[str, set[str]] = {}
 
     async def run(self) -> None:
         """Save from time to time until cancelled, and once more then."""
@@ -61,31 +63,100 @@ class Keeper:
                 await self._clock.sleep(self._interval)
                 await self.save()
         finally:
-            await asyncio.shield(self.save())
+            await asyncio.shield(self.flush())
+
+    async def recall(self, cluster: str) -> None:
+        """Give the store what was saved of a cluster, if that can be read now; else a later round does."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._attend(cluster, self._recall)
+        except TimeoutError:
+            self._telemetry.save_failed()
+            self._ail(cluster, "timeout", f"no answer within {PATIENCE:g} s")
 
     async def save(self) -> None:
         """Save every cluster that has changed. Failures are counted and logged once; the next round tries again."""
         for cluster in list(self._store.clusters):
-            document = self._store.save(cluster)
-            body = msgspec.json.encode(document)
-            if body == self._saved.get(cluster):
-                continue
-            try:
-                stored, size = await self._archive.save(document)
-            except SentinelError as error:
-                self._telemetry.save_failed()
-                if cluster not in self._ailing:
-                    self._ailing.add(cluster)
-                    _log.error(
-                        "cannot save the state, so counters stand still; allow it, or set state.backend to off: %s",
-                        error,
-                        extra={"cluster": cluster},
-                    )
-                continue
-            if cluster in self._ailing:
-                self._ailing.discard(cluster)
-                _log.info("can save the state again", extra={"cluster": cluster})
-            self._saved[cluster] = body
-            self._telemetry.saved(cluster, self._clock.now(), size)
-            self._store.saved(stored)
+            if not await self._attend(cluster, self._save):
+                return
             await asyncio.sleep(0)
+
+    async def flush(self) -> None:
+        """Save now what has changed, and do not wait for ever: somebody waits for the end of the process."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.save()
+        except TimeoutError:
+            self._telemetry.save_failed()
+            _log.error("the last changes of the state are not saved: no answer within %g s", PATIENCE)
+
+    async def part(self, cluster: str) -> None:
+        """Save a cluster that will not be watched any more, and forget it."""
+        if cluster in self._saved:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE):
+                    await self._attend(cluster, self._save)
+        self._saved.pop(cluster, None)
+        self._heal(cluster)
+
+    async def _attend(self, cluster: str, do: Callable[[str], Awaitable[None]]) -> bool:
+        """Read or write the memory of a cluster unless that is going on; return whether others are worth a try."""
+        if cluster in self._busy:
+            return True
+        self._busy.add(cluster)
+        try:
+            await do(cluster)
+        except SentinelError as error:
+            self._telemetry.save_failed()
+            self._ail(cluster, str(getattr(error, "reason", type(error).__name__)), str(error))
+            return not isinstance(error, ApiError) or error.status in REFUSALS
+        except Exception as error:  # noqa: BLE001 - the memory of one cluster may not end the watch of all
+            self._telemetry.save_failed()
+            self._ail(cluster, type(error).__name__, "a defect of this program", defect=error)
+        else:
+            self._heal(cluster)
+        finally:
+            self._busy.discard(cluster)
+        return True
+
+    async def _recall(self, cluster: str) -> None:
+        try:
+            document = await self._archive.load(cluster)
+        except LostStateError as error:
+            _log.warning("starting without memory: %s", error, extra={"cluster": cluster})
+            document = None
+        if cluster in self._store.clusters:
+            document = document or SavedCluster(version=VERSION, cluster=cluster)
+            self._saved[cluster] = msgspec.json.encode(document)
+            self._store.remember(document)
+
+    async def _save(self, cluster: str) -> None:
+        if cluster not in self._saved:
+            await self._recall(cluster)
+        document = self._store.save(cluster)
+        if msgspec.json.encode(document) == self._saved.get(cluster):
+            return
+        stored, size = await self._archive.save(document)
+        self._telemetry.saved(cluster, self._clock.now(), size)
+        self._saved[cluster] = msgspec.json.encode(stored)
+        if stored is not document:
+            self._store.remember(stored)
+        self._store.saved(stored)
+
+    def _ail(self, cluster: str, topic: str, text: str, defect: BaseException | None = None) -> None:
+        ailing = self._ailing.setdefault(topic, set())
+        if not ailing:
+            _log.error(
+                "cannot read or save the state, so counters stand still; allow it, or set state.backend to off: %s",
+                text,
+                extra={"cluster": cluster, "reason": topic},
+                exc_info=defect,
+            )
+        ailing.add(cluster)
+
+    def _heal(self, cluster: str) -> None:
+        for topic in [topic for topic, ailing in self._ailing.items() if cluster in ailing]:
+            self._ailing[topic].discard(cluster)
+            if not self._ailing[topic]:
+                del self._ailing[topic]
+                _log.info("can save the state again", extra={"cluster": cluster, "reason": topic})

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -27,7 +27,7 @@ class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Folder of the files; `$XDG_STATE_HOME/backup-sentinel` unless given."""
     namespace: str | None = None
     """Namespace of the ConfigMaps; the process's own unless given."""
-    interval_seconds: float = 15.0
+    interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 15.0
     """Shortest time between two writes."""
 
 

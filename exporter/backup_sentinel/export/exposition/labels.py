@@ -3,6 +3,8 @@
 Both formats escape label values alike: backslash, double quote and line feed.
 """
 
+from functools import lru_cache
+
 import msgspec
 
 from backup_sentinel.export.store import ClusterFacts, Feed, NamespaceFacts, Place, Scope, Stream
@@ -57,11 +59,13 @@ def _values(subject: object) -> tuple[Scope, tuple[str, ...]]:
     raise TypeError(f"not a subject: {type(subject).__name__}")
 
 
+@lru_cache(4096)  # most blocks name an outcome or a namespace, or have not changed since the last time
 def write(labels: Labels) -> str:
     """Return labels as they stand between the braces."""
     return ",".join(f'{name}="{escape(value)}"' for name, value in labels)
 
 
+@lru_cache(4096)
 def escape(value: str) -> str:
     """Return a label value as both formats write it; lone surrogates, which UTF-8 cannot carry, are replaced."""
     if not value.isascii():

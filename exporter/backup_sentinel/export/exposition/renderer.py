@@ -43,6 +43,11 @@ class Page(msgspec.Struct, frozen=True):
     gzip: bytes
 
 
+def _bind(pieces: list[bytes]) -> Page:
+    plain = b"".join(pieces)
+    return Page(plain, _gzip(plain))
+
+
 class Extra(Protocol):
     """Families of the process itself, written by prometheus-client; without an end mark."""
 
@@ -52,11 +57,11 @@ class Extra(Protocol):
 
 def number(value: Number) -> str:
     """Write a number as both formats want it: whole numbers without a fraction, others as the shortest exact text."""
-    if value is True or value is False:
+    if value.__class__ is bool:
         return "1" if value else "0"
     if isinstance(value, int):
         return str(value)
-    if value == int(value) if abs(value) < 1e15 else False:
+    if abs(value) < 1e15 and value.is_integer():
         return str(int(value))
     return {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(text := repr(value), text)
 
@@ -73,24 +78,21 @@ def head(family: Family, form: Format) -> bytes:
     return f"# HELP {name} {text}\n# TYPE {name} {family.kind}\n".encode()
 
 
-def _writer(family: Family) -> Callable[[object, str], bytes]:
-    """Return the function that writes a subject's lines of one family, given its label block."""
+def _writer(family: Family) -> Callable[[object, str, str], bytes]:
+    """Return the function that writes a subject's lines of one family, given its label block without and with braces."""
     name = family.name
     if family.read is not None:
         read = family.read
 
-        def one(subject: object, block: str) -> bytes:
+        def one(subject: object, block: str, braced: str) -> bytes:  # noqa: ARG001 - as `many`
             value = read(subject)
-            if value is None:
-                return b""
-            labels = f"{{{block}}}" if block else ""
-            return f"{name}{labels} {number(value)}\n".encode()
+            return b"" if value is None else f"{name}{braced} {number(value)}\n".encode()
 
         return one
     read_many = family.read_many
     assert read_many is not None
 
-    def many(subject: object, block: str) -> bytes:
+    def many(subject: object, block: str, braced: str) -> bytes:  # noqa: ARG001 - as `one`
         comma = "," if block else ""
         lines = [
             f"{name}{{{block}{comma}{write(labels)}}} {number(value)}\n"
@@ -120,12 +122,14 @@ class _Table:
         block = write(identify(subject))
         if key not in self.pieces:
             self._order = None
-        self.pieces[key] = tuple([writer(subject, block) for writer in self._writers])
+        braced = f"{{{block}}}" if block else ""
+        self.pieces[key] = tuple([writer(subject, block, braced) for writer in self._writers])
 
-    def column(self, index: int) -> list[bytes]:
+    def rows(self) -> list[tuple[bytes, ...]]:
+        """Return the pieces of all subjects in order, as they are now."""
         if self._order is None:
             self._order = sorted(self.pieces, key=_order)
-        return [piece for key in self._order if (piece := self.pieces[key][index])]
+        return [self.pieces[key] for key in self._order]
 
 
 def _order(key: Hashable) -> tuple[str, ...]:
@@ -184,10 +188,10 @@ class Renderer:
 
     async def _compose(self, form: Format) -> Page:
         pieces: list[bytes] = []
+        rows = {scope: table.rows() for scope, table in self._tables.items()}
         for title, (table, index) in zip(self._heads[form], self._columns, strict=True):
             pieces.append(title)
-            pieces.extend(table.column(index))
+            pieces += [row[index] for row in rows[table.scope]]
+            await asyncio.sleep(0)
         pieces += [self._extra(form), form.end]
-        plain = b"".join(pieces)
-        loop = asyncio.get_running_loop()
-        return Page(plain, await loop.run_in_executor(self._executor, _gzip, plain))
+        return await asyncio.get_running_loop().run_in_executor(self._executor, _bind, pieces)

@@ -2,20 +2,9 @@
 
 import logging
 
-from backup_sentinel.errors import ApiError, OutageReason
+from backup_sentinel.errors import WHOLE_CLUSTER, ApiError
 from backup_sentinel.export.store import Feed, News
 from backup_sentinel.telemetry import Telemetry
-
-WHOLE_CLUSTER = frozenset(
-    {
-        OutageReason.UNREACHABLE,
-        OutageReason.TIMEOUT,
-        OutageReason.TLS,
-        OutageReason.UNAUTHORIZED,
-        OutageReason.CREDENTIALS,
-    }
-)
-"""Outages that concern all resources of a cluster alike, so that one line tells of all."""
 
 _log = logging.getLogger("backup_sentinel.export")
 
@@ -52,11 +41,15 @@ class Herald:
     def missing(self, feed: Feed) -> None:
         """A resource is not served; said only if it was."""
         self._end(feed)
-        if feed.synced and feed.up is not False:
+        if feed.known and feed.up is not False:
             _log.warning(
                 "resource is no longer served; its last state is kept",
                 extra={"cluster": self._title(feed), "resource": feed.key.resource},
             )
+
+    def forget(self, cluster: str) -> None:
+        """A cluster is not watched any more."""
+        self._ailing = {topic: names for topic, names in self._ailing.items() if topic[0] != cluster}
 
     def news(self, news: News) -> None:
         """An object has problems that it did not have before."""

@@ -91,8 +91,7 @@ class Pipeline:
         self._wanted: dict[str, ClusterSettings] = {}
         self._watched: dict[str, tuple[ClusterSettings, asyncio.Task[None]]] = {}
         self._plans: dict[str, list[tuple[Reader, Feed]]] = {}
-        self._ran = False
-        self._heir = False
+        self._inherited: set[str] = set()
         self._may_keep = asyncio.Event()
         self._may_keep.set()
         # Before anything runs, so that what is waited for is known from the first moment.
@@ -112,8 +111,6 @@ class Pipeline:
     async def run(self) -> None:
         """Watch and write until cancelled."""
         try:
-            if self._keeper is not None and not self._heir:
-                await self._keeper.load(list(self._wanted))
             async with asyncio.TaskGroup() as tasks:
                 if self._keeper is not None:
                     tasks.create_task(self._keep(self._keeper), name="keep")
@@ -124,19 +121,21 @@ class Pipeline:
 
     async def inherit(self, other: "Pipeline") -> None:
         """Begin with what another pipeline knows, and leave the archive to it until `keep` is called."""
-        self._heir = True
         self._may_keep.clear()
         await other.save()
         for name in self._wanted:
-            self.store.remember(other.store.save(name))
+            if not other.store.durable or other.store.recalled(name):
+                self.store.remember(other.store.save(name))
+                self._inherited.add(name)
 
     async def save(self) -> None:
         """Bring into the archive, if there is one, what has changed since the last time."""
         if self._keeper is not None:
-            await self._keeper.save()
+            await self._keeper.flush()
 
-    def keep(self) -> None:
-        """Take charge of the archive."""
+    async def keep(self) -> None:
+        """Take charge of the archive; to be awaited before its pages are shown, so that no counter steps back."""
+        await self.save()
         self._may_keep.set()
 
     async def _keep(self, keeper: Keeper) -> None:
@@ -176,18 +175,19 @@ class Pipeline:
             task.cancel()
             await asyncio.wait([task])
             if name not in self._wanted or self._wanted[name].namespaces != before.namespaces:
+                if self._keeper is not None:
+                    await self._keeper.part(name)
+                self._inherited.discard(name)
                 self.store.remove_cluster(name)
+                self._herald.forget(name)
                 del self._plans[name]
         for name, cluster in list(self._wanted.items()):
             if name in self._watched:
                 continue
             if name not in self._plans:
                 self._plans[name] = list(self._plan(cluster))
-            if self._keeper is not None and self._ran:
-                await self._keeper.load([name])
             task = tasks.create_task(self._watch(cluster), name=f"cluster {cluster.title}")
             self._watched[name] = (cluster, task)
-        self._ran = True
 
     async def _write(self) -> None:
         written = 0.0
@@ -200,6 +200,8 @@ class Pipeline:
             await asyncio.sleep(self._settings.render_interval_seconds)
 
     async def _watch(self, cluster: ClusterSettings) -> None:
+        if self._keeper is not None and cluster.name not in self._inherited:
+            await self._keeper.recall(cluster.name)
         access = Access(cluster, self.clock, loading=self._loading)
         async with Client(access, self.clock) as client, asyncio.TaskGroup() as tasks:
             discovery = Discovery(client, self.clock)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from backup_sentinel.errors import ApiError
-from backup_sentinel.model import Problem, Record, Schedule
+from backup_sentinel.model import Problem, Record, Schedule, ScheduleKey
 
 ObjectName = tuple[str, str]
 """Namespace and name."""
@@ -45,9 +45,16 @@ class Feed(msgspec.Struct, kw_only=True):
     missing: bool = False
     error: ApiError | None = None
     last_contact: float | None = None
+    touched: set[ScheduleKey] = msgspec.field(default_factory=set)
+    """Streams with runs in a listing that has not come to its end."""
     lists: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
     watches: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
     events: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether its objects have been listed completely, in this life of the process or in an earlier one."""
+        return self.synced or self.remembered
 
     def __len__(self) -> int:
         """Return the number of objects known."""
@@ -102,7 +109,8 @@ class Feed(msgspec.Struct, kw_only=True):
 
     def set(self, namespace: str, name: str, records: tuple[Record, ...]) -> None:
         """Remember the records of an object that was just seen."""
-        self.promises |= any(isinstance(record, Schedule) for record in records)
+        for record in records:
+            self.promises |= isinstance(record, Schedule)
         self._unsee(namespace, name)
         self.objects.setdefault(namespace, {})[name] = records
 

@@ -21,7 +21,7 @@ from .feed import Feed
 from .marks import Marks, NamespaceKey, Scope
 from .places import Place, PlaceKey, place_key
 from .promise import latest
-from .saved import SavedFeed, SavedStream, restore, save_feed, save_stream
+from .saved import SavedFeed, SavedStream, ledger_of, merge_streams, restore, save_feed, save_stream
 from .stream import Stream
 from .volumes import Volumes
 
@@ -35,6 +35,8 @@ class Installation:
         self.cluster = cluster
         self.operator = operator
         self.durable = durable
+        self.recalled = False
+        """It is known what an earlier process saved; until then nothing is counted in public, if it is durable."""
         self.feeds: list[Feed] = []
         self.streams: dict[ScheduleKey, Stream] = {}
         self.places: dict[PlaceKey, Place] = {}
@@ -45,7 +47,7 @@ class Installation:
         self._namespaces: dict[str, set[ScheduleKey]] = {}
         self._failed_deletions: dict[str, set[str]] = {}
         self._restored: dict[str, float] = {}
-        self._touched: set[ScheduleKey] = set()
+        self._defaults: dict[str, str] = {}
         self._targets: dict[ScheduleKey, set[ScheduleKey]] = {}
         self._references_changed = True
 
@@ -67,7 +69,7 @@ class Installation:
                 self._marks.add(Scope.REPOSITORY, place_key(record))
             case Volume():
                 self.volumes.put(record)
-                self._weigh(record)
+                self._moved(record)
             case Deletion():
                 self._deletion(record, failed=record.failed)
 
@@ -76,6 +78,7 @@ class Installation:
         match record:
             case Run():
                 if (stream := self.streams.get(record.key)) is not None:
+                    self._weigh(stream)
                     stream.leave((record.namespace, record.name), self.volumes.lost(record))
                     self.volumes.release(record)
                     self._marks.stream(record.key)
@@ -94,19 +97,18 @@ class Installation:
             case Deletion():
                 self._deletion(record, failed=False)
 
-    def settle(self) -> None:
-        """Close the books on all runs taken in since the last call: nothing older will turn up."""
-        for key in self._touched:
+    def settle(self, touched: Iterable[ScheduleKey]) -> None:
+        """Close the books on the runs of these streams: nothing older will turn up."""
+        for key in touched:
             if key in self.streams:
                 self.streams[key].ledger.close()
-        self._touched.clear()
 
     def _stream(self, key: ScheduleKey) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
             stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled(key.namespace))
             if self.durable:
-                stream.ledger.shown = dict(stream.ledger.totals)
+                stream.ledger.shown = dict(stream.ledger.totals) if self.recalled else {}
             stream.targets = len(self._targets.get(key, ()))
             self._namespaces.setdefault(key.namespace, set()).add(key)
             if key.target:
@@ -135,28 +137,27 @@ class Installation:
     def _enter_run(self, run: Run, *, history: bool) -> None:
         stream = self._stream(run.key)
         stream.enter(run, history=history)
-        self._touched.add(run.key)
         if self._restored and run.key.action != "restore" and run.name in self._restored:
             stream.last_restore_success = latest([stream.last_restore_success, self._restored.pop(run.name)])
-        if (
-            run.outcome is Outcome.SUCCEEDED
-            and run.size is None
-            and (size := self.volumes.size(run)) is not None
-        ):
-            stream.memory.resize((run.namespace, run.name), size)
+        if run.outcome is Outcome.SUCCEEDED and run.size is None:
+            stream.unweighed.add((run.namespace, run.name))
         self._marks.stream(run.key)
 
-    def _weigh(self, volume: Volume) -> None:
+    def _moved(self, volume: Volume) -> None:
+        """The volume of a run came, changed or went; they are added up once, however many there are."""
         run = self.find_run(volume.run, namespace=volume.namespace, action=volume.action)
-        if run is None:
-            return
-        if (
-            run.outcome is Outcome.SUCCEEDED
-            and run.size is None
-            and (size := self.volumes.size(run)) is not None
-        ):
-            self.streams[run.key].memory.resize((run.namespace, run.name), size)
-        self._marks.stream(run.key)
+        if run is not None:
+            self.streams[run.key].unweighed.add((run.namespace, run.name))
+            self._marks.stream(run.key)
+
+    def _weigh(self, stream: Stream) -> None:
+        for name in stream.unweighed:
+            run = stream.runs.get(name)
+            if run is None or run.outcome is not Outcome.SUCCEEDED or run.size is not None:
+                continue
+            if (size := self.volumes.size(run)) is not None:
+                stream.memory.resize(name, size)
+        stream.unweighed.clear()
 
     def restored(self, name: str, clock: float, namespace: str) -> None:
         """A restore of the run of that name succeeded; remembered until such a run is seen.
@@ -199,6 +200,18 @@ class Installation:
             self.places[key] = Place(key=key, location=location)
         self._references_changed = True
         self._marks.add(Scope.LOCATION, key)
+        names = [place.key.name for place in self.places.values() if place.serves(key.namespace)]
+        if names and self._defaults.get(key.namespace) != min(names):
+            self._defaults[key.namespace] = min(names)
+            for stream in self._namespaces.get(key.namespace, ()):
+                self._marks.stream(stream)
+
+    def shows(self, stream: Stream) -> bool:
+        """Tell whether all labels of a stream are known; they may not change with what is listed later."""
+        if not stream.key.schedule or stream.location is not None:
+            return True
+        feeds = self._covering("location", stream.key.namespace)
+        return all(feed.synced or feed.missing or feed.up is False for feed in feeds)
 
     # Time --------------------------------------------------------------------------------------------------
 
@@ -251,35 +264,92 @@ class Installation:
     # Memory ------------------------------------------------------------------------------------------------
 
     def remember(self, saved: Iterable[SavedStream], feeds: Iterable[SavedFeed], now: float) -> None:
-        """Take over what an earlier process saved: its schedules count as known until a list does not show them."""
-        for told in saved:
-            restore(self._stream(told.key), told)
-            self._marks.stream(told.key)
-        known = {(feed.key.resource, feed.key.scope): feed for feed in self.feeds}
-        for listed in feeds:
-            feed = known.get((listed.resource, listed.scope))
-            if feed is None:
-                continue
-            feed.remembered = True
-            for schedule in listed.schedules:
-                before = feed.get(schedule.key.namespace, schedule.name)
-                feed.set(schedule.key.namespace, schedule.name, (*before, schedule))
-                stream = self._stream(schedule.key)
-                stream.promise(schedule, self._settings, now)
+        """Take over what an earlier process saved: its schedules count as known until a list does not show them.
+
+        That may come late, and again from another process that saves the same. What has been seen stays seen.
+        """
+        first, self.recalled = not self.recalled, True
+        told = {stream.key: stream for stream in saved}
+        for key in [*told, *(self.streams if first else ())]:
+            self._recall(self._stream(key), told.get(key), first=first)
+        if first:
+            known = {(feed.key.resource, feed.key.scope): feed for feed in self.feeds}
+            for listed in feeds:
+                if (feed := known.get((listed.resource, listed.scope))) is not None:
+                    self._expect(feed, listed, now)
+        for stream in list(self.streams.values()):
+            if stream.schedule is not None and not stream.key.target:
+                stream.promise(stream.schedule, self._settings, now)
                 self._promised(stream)
+        if first:
+            self._recount_runs()
+            self.reconcile()
+
+    def _recall(self, stream: Stream, told: SavedStream | None, *, first: bool) -> None:
+        """Put what was saved of a stream under what has been seen of it."""
+        seen, books = save_stream(self.refresh(stream)), stream.ledger
+        merged = merge_streams(seen, told) if told is not None else seen
+        restore(stream, merged)
+        if first:
+            stream.ledger = ledger_of(told or SavedStream(key=stream.key))
+            stream.ledger.take_over(books)
+            stream.open = {(run.namespace, run.name): run for run in merged.running} | stream.open
+        else:
+            stream.ledger = ledger_of(merged)
+            stream.ledger.shown = books.shown
+        if not self.durable:
+            stream.ledger.shown = None
+        self._marks.stream(stream.key)
+
+    def _expect(self, feed: Feed, listed: SavedFeed, now: float) -> None:
+        """Hold the schedules that a resource promised until it is listed; those it does not show any more are gone."""
+        feed.remembered = True
+        for known in listed.objects:
+            held = feed.recall(known.namespace, known.name, tuple(known.schedules))
+            for schedule in known.schedules:
+                stream = self._stream(schedule.key)
+                if held or (feed.synced and stream.schedule is None and stream.deleted is None):
+                    stream.promise(schedule, self._settings, now)
+                    if not held:
+                        stream.withdraw(now)
+                    self._promised(stream)
+
+    def _recount_runs(self) -> None:
+        """Enter the runs that were seen before it was known what an earlier process had counted."""
+        for feed in self.feeds:
+            runs = (record for _, records in feed.items() for record in records if isinstance(record, Run))
+            for run in runs:
+                if not run.synced:
+                    self.streams[run.key].ledger.see(run, history=not feed.remembered)
+        if all(feed.synced for feed in self.feeds if feed.record == "run"):
+            self.settle(list(self.streams))
 
     def save(self) -> tuple[list[SavedFeed], list[SavedStream]]:
         """Return what is to outlive the process."""
-        feeds = [save_feed(feed) for feed in self.feeds if feed.synced or feed.remembered]
+        feeds = [save_feed(feed) for feed in self.feeds if feed.known]
         return feeds, [save_stream(self.refresh(stream)) for stream in self.streams.values()]
 
     def reconcile(self) -> None:
-        """All runs have been listed for the first time: those that were open and are gone ended as unknown."""
+        """Where all runs have been listed, those that were open when the process ended and are gone ended as unknown."""
+        accounted = {namespace: self._accounted(namespace) for namespace in self._namespaces}
         for stream in self.streams.values():
-            if not stream.ledger.open or not self._synced("run", stream.key.namespace):
+            if not accounted[stream.key.namespace]:
                 continue
-            if stream.ledger.reconcile(stream.open.values()):
+            moved = not stream.listed
+            for name in stream.open.keys() - stream.runs.keys():
+                del stream.open[name]
+                moved = True
+            if stream.ledger.open and stream.ledger.reconcile(stream.runs.values()):
+                moved = True
+            if moved:
                 self._marks.stream(stream.key)
+
+    def _accounted(self, namespace: str) -> bool:
+        """Tell whether all runs of a namespace that could ever be seen have been listed."""
+        feeds = self._covering("run", namespace)
+        return bool(feeds) and all(
+            feed.synced or (not feed.remembered and (feed.up is False or feed.missing)) for feed in feeds
+        )
 
     # Feeds -------------------------------------------------------------------------------------------------
 
@@ -312,12 +382,18 @@ class Installation:
 
     def refresh(self, stream: Stream) -> Stream:
         """Bring up to date what a stream knows of the volumes of its newest run."""
+        self._weigh(stream)
+        stream.stock.recover(stream.runs.values())
         newest = stream.memory.newest
         if newest is None:
             stream.volumes = ()
         elif (sums := self.volumes.sums(newest)) or (newest.namespace, newest.name) in stream.runs:
             stream.volumes = sums
-        stream.listed = self._synced("run", stream.key.namespace)
+        stream.listed = self._accounted(stream.key.namespace)
+        stream.grounded = stream.listed or any(
+            feed.remembered for feed in self._covering("run", stream.key.namespace)
+        )
+        stream.default_location = self._defaults.get(stream.key.namespace, stream.default_location)
         stream.deadline = stream.due_by(self.volumes.lost)
         stream.recovery = stream.recovery_point(self.volumes.lost)
         return stream

@@ -21,7 +21,7 @@ CROWD = 64
 COUNTED = (*sorted(FINISHED), Outcome.UNKNOWN)
 
 
-def _mark(run: Run) -> int:
+def mark_of(run: Run) -> int:
     """Return a hash that tells two attempts of the same name apart by their creation."""
     return crc32(f"{run.namespace}/{run.name}/{run.created}".encode(errors="surrogatepass"))
 
@@ -46,14 +46,14 @@ class Ledger(msgspec.Struct):
         """
         if run.clock is None:
             return False
-        mark = _mark(run)
+        mark = mark_of(run)
         if run.outcome in OPEN:
             if mark not in self.counted and (history or run.clock > self.floor):
                 self.open.add(mark)
             return False
         if run.outcome not in FINISHED:
             return False
-        fresh = self._wants(mark, run.clock) and not (history and mark not in self.open)
+        fresh = mark in self.open or (not history and self._wants(mark, run.clock))
         self._settle(mark, run.clock, run.outcome if fresh else None)
         if history and len(self.counted) > CROWD:
             self.close()
@@ -61,7 +61,7 @@ class Ledger(msgspec.Struct):
 
     def lose(self, run: Run) -> bool:
         """Enter that a run disappeared; one that was open ends as unknown. Return whether a counter moved."""
-        mark = _mark(run)
+        mark = mark_of(run)
         if mark not in self.open:
             return False
         self._settle(mark, run.clock, Outcome.UNKNOWN)
@@ -69,7 +69,7 @@ class Ledger(msgspec.Struct):
 
     def awaits(self, run: Run) -> bool:
         """Tell whether a run was seen open and its end was not."""
-        return _mark(run) in self.open
+        return mark_of(run) in self.open
 
     def take_over(self, other: "Ledger") -> None:
         """Count what another ledger of the stream has counted and this one has not dealt with."""
@@ -83,8 +83,8 @@ class Ledger(msgspec.Struct):
         return self.totals if self.shown is None else self.shown
 
     def reconcile(self, runs: Iterable[Run]) -> bool:
-        """After a complete listing, end as unknown what was open and is not among the open runs that exist."""
-        gone = self.open - {_mark(run) for run in runs}
+        """After a complete listing, end as unknown what was open and is not among the runs that exist."""
+        gone = self.open - {mark_of(run) for run in runs}
         for mark in gone:
             self._settle(mark, None, Outcome.UNKNOWN)
         return bool(gone)

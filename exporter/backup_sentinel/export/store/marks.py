@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from backup_sentinel.model import ScheduleKey
@@ -26,6 +27,11 @@ class NamespaceKey(NamedTuple):
     namespace: str
 
 
+@lru_cache(1 << 14)
+def _namespace(key: ScheduleKey) -> NamespaceKey:
+    return NamespaceKey(key.cluster, key.operator, key.namespace)
+
+
 class Marks:
     """Sets of keys by scope; taken, and thereby emptied, by whoever shows the subjects."""
 
@@ -39,7 +45,7 @@ class Marks:
     def stream(self, key: ScheduleKey) -> None:
         """Mark a stream as changed, and what is added up over its namespace."""
         self._keys[Scope.STREAM].add(key)
-        self._keys[Scope.NAMESPACE].add(NamespaceKey(key.cluster, key.operator, key.namespace))
+        self._keys[Scope.NAMESPACE].add(_namespace(key))
 
     def take(self, scope: Scope) -> set[Hashable]:
         """Return the changed subjects of a scope and forget them."""

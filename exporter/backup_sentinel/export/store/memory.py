@@ -10,12 +10,15 @@ import msgspec
 from backup_sentinel.export.settings import PartialCounts
 from backup_sentinel.model import DECISIVE, Outcome, Run
 
-from .promise import latest
+from .promise import later, latest
 
 BASELINE_RUNS = 7
 """The size of a success is compared with the median of so many successes before it."""
 
 FAILURES_KEPT = 1000
+
+PARTIALS_KEPT = 64
+"""Partial runs without a success after them, any of which may be the newest that counts as a recovery point."""
 
 RunName = tuple[str, str]
 """Namespace and name of the object that stands for a run."""
@@ -49,23 +52,25 @@ class Memory(msgspec.Struct):
         clock = run.clock
         if clock is None:
             return
-        self.last_attempt = latest([self.last_attempt, clock])
+        self.last_attempt = later(self.last_attempt, clock)
         if run.outcome not in DECISIVE:
             return
         if self.newest is None or _rank(run) >= _rank(self.newest):
             self.newest = run
         if run.started is not None and run.ended is not None and run.ended >= run.started:
-            self.longest = latest([self.longest, run.ended - run.started])
+            self.longest = later(self.longest, run.ended - run.started)
         name = (run.namespace, run.name)
         if run.outcome is Outcome.SUCCEEDED:
-            self.last_success = latest([self.last_success, clock])
-            self.recovery = latest([self.recovery, start(run)])
+            self.last_success = later(self.last_success, clock)
+            self.recovery = later(self.recovery, start(run))
             self._weigh(Success(clock, name, run.size, run.items))
         elif run.outcome is Outcome.PARTIAL:
-            self.last_partial = latest([self.last_partial, clock])
+            self.last_partial = later(self.last_partial, clock)
             self.partials[name] = run
+            if len(self.partials) > PARTIALS_KEPT:
+                del self.partials[min(self.partials, key=lambda known: self.partials[known].clock or 0.0)]
         else:
-            self.last_failure = latest([self.last_failure, clock])
+            self.last_failure = later(self.last_failure, clock)
             if clock not in self.failures:
                 insort(self.failures, clock)
                 del self.failures[:-FAILURES_KEPT]
@@ -75,7 +80,7 @@ class Memory(msgspec.Struct):
         """The object of a partial run is gone; `counts` says whether it was a recovery point."""
         run = self.partials.pop(name, None)
         if run is not None and counts:
-            self.recovery = latest([self.recovery, start(run)])
+            self.recovery = later(self.recovery, start(run))
 
     def recovery_point(self, counts: Callable[[Run], bool]) -> float | None:
         """Return the start of the newest run that could be recovered from."""
@@ -99,6 +104,8 @@ class Memory(msgspec.Struct):
         return median(sizes[-BASELINE_RUNS:]) if sizes else None
 
     def _weigh(self, success: Success) -> None:
+        if len(self.successes) > BASELINE_RUNS and success.clock < self.successes[0].clock:
+            return
         for index, known in enumerate(self.successes):
             if known.name == success.name and known.clock == success.clock:
                 if success.size is None:
@@ -109,10 +116,10 @@ class Memory(msgspec.Struct):
         del self.successes[: -BASELINE_RUNS - 1]
 
     def _forget_settled(self) -> None:
-        good = latest([self.last_success, self.last_partial])
-        if good is not None:
+        good = later(self.last_success, self.last_partial)
+        if good is not None and self.failures:
             self.failures = [clock for clock in self.failures if clock > good]
-        if self.last_success is not None:
+        if self.last_success is not None and self.partials:
             for name in [
                 n for n, run in self.partials.items() if run.clock is None or run.clock < self.last_success
             ]:

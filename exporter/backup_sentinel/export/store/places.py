@@ -25,6 +25,10 @@ class Place(msgspec.Struct, kw_only=True):
     key: PlaceKey
     location: Location | None = None
 
+    def serves(self, namespace: str) -> bool:
+        """Tell whether schedules of a namespace go there that name no location."""
+        return self.location is not None and self.location.default and self.key.namespace == namespace
+
     @property
     def available(self) -> bool | None:
         """Whether backups can be stored there; a location that does not exist is not available."""

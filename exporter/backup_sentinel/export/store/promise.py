@@ -5,6 +5,7 @@ Instants only: whether they have passed is decided by whoever compares them with
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import msgspec
 
@@ -82,20 +83,26 @@ def slot(schedule: Schedule, after: float, *, nth: int = 1) -> float | None:
     for _ in range(nth):
         if instant is None:
             return None
-        instant = _next(schedule, instant)
+        instant = _next(schedule.crons, schedule.dialect, schedule.timezone, instant)
     return instant
 
 
-def _next(schedule: Schedule, after: float) -> float | None:
+@lru_cache(1 << 14)  # a schedule is shown far more often than it gets another run
+def _next(crons: tuple[str, ...], dialect: str, timezone: str | None, after: float) -> float | None:
     slots: list[float] = []
-    for cron in schedule.crons:
+    for cron in crons:
         try:
-            found = parse(cron, schedule.dialect, schedule.timezone).after(after)
+            found = parse(cron, dialect, timezone).after(after)
         except ScheduleError:
             continue
         if found is not None:
             slots.append(found)
     return min(slots, default=None)
+
+
+def later(one: float | None, other: float | None) -> float | None:
+    """Return the later of two instants, or the one that is known."""
+    return other if one is None or (other is not None and other > one) else one
 
 
 def latest(instants: Sequence[float | None]) -> float | None:

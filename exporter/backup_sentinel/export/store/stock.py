@@ -15,6 +15,8 @@ class Stock(msgspec.Struct):
     newest_expiry: float | None = None
     next_expiry: float | None = None
     settled: float = float("-inf")
+    lost: float | None = None
+    """Expiry of the run that had the newest and is gone; until `recover` finds the next, the newest is not known."""
 
     def add(self, run: Run) -> None:
         """Take a run into account."""
@@ -30,22 +32,31 @@ class Stock(msgspec.Struct):
             self.newest_expiry = (
                 run.expires if self.newest_expiry is None else max(self.newest_expiry, run.expires)
             )
+            if self.lost is not None and run.expires >= self.lost:
+                self.lost = None
 
-    def remove(self, run: Run, rest: Iterable[Run]) -> None:
-        """Take back what `add` did; `rest` are the runs that stay, looked at only if the newest expiry goes."""
+    def remove(self, run: Run) -> None:
+        """Take back what `add` did."""
         if self._expired(run):
             self.expired -= 1
         elif run.outcome in RESTORABLE:
             self.restorable -= 1
         if run.expires is not None and run.expires == self.newest_expiry and run.outcome in RESTORABLE:
-            self.newest_expiry = max(
-                (
-                    other.expires
-                    for other in rest
-                    if other.expires is not None and other.outcome in RESTORABLE and not self._expired(other)
-                ),
-                default=None,
-            )
+            self.newest_expiry, self.lost = None, run.expires
+
+    def recover(self, runs: Iterable[Run]) -> None:
+        """Find the newest expiry if its run is gone; looks at all runs then, and only then."""
+        if self.lost is None:
+            return
+        self.lost = None
+        self.newest_expiry = max(
+            (
+                run.expires
+                for run in runs
+                if run.expires is not None and run.outcome in RESTORABLE and not self._expired(run)
+            ),
+            default=None,
+        )
 
     def settle(self, runs: Iterable[Run], now: float) -> bool:
         """Let time pass; return whether a count changed. Looks at all runs only when one of them expired."""
@@ -53,7 +64,7 @@ class Stock(msgspec.Struct):
             return False
         before = (self.restorable, self.expired, self.newest_expiry)
         self.restorable = self.expired = 0
-        self.newest_expiry = self.next_expiry = None
+        self.newest_expiry = self.next_expiry = self.lost = None
         self.settled = now
         for run in runs:
             self.add(run)

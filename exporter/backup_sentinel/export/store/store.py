@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple, Protocol
 
-from backup_sentinel.errors import ApiError, OutageReason, ProblemReason
+from backup_sentinel.errors import WHOLE_CLUSTER, ApiError, OutageReason, ProblemReason
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.model import Outcome, Problem, Record, Run, Schedule, ScheduleKey, Volume
 
@@ -118,8 +118,12 @@ class Store:
             for key in publish(known.streams, document):
                 self.marks.stream(key)
 
+    def recalled(self, cluster: str) -> bool:
+        """Tell whether it is known what an earlier process saved of a cluster."""
+        return all(known.recalled for known in self.installations(cluster))
+
     def remember(self, document: SavedCluster) -> None:
-        """Take over what an earlier process saved; to be called when the feeds are there and nothing was listed."""
+        """Take over what an earlier process saved, or meanwhile another one; to be called when the feeds are there."""
         for known in self.installations(document.cluster):
             known.remember(
                 [stream for stream in document.streams if stream.key.operator == known.operator],
@@ -135,12 +139,12 @@ class Store:
         if first:
             feed.begin()
         for reading in readings:
-            self._read(feed, owner, reading, history=not (feed.synced or feed.remembered))
+            self._read(feed, owner, reading, history=not feed.known)
         if complete:
             fresh = not feed.synced
             for _, records in feed.finish():
                 self._withdraw(owner, records)
-            owner.settle()
+            self._settle(feed, owner)
             if fresh:
                 owner.reconsider()
                 owner.reconcile()
@@ -150,7 +154,7 @@ class Store:
         """Take in one new or changed object."""
         owner = self._owner(feed)
         self._read(feed, owner, reading, history=False)
-        owner.settle()
+        self._settle(feed, owner)
         self.contact(feed)
 
     def drop(self, feed: Feed, reading: Reading) -> None:
@@ -169,16 +173,22 @@ class Store:
     def outage(self, feed: Feed, error: ApiError) -> None:
         """The server did not answer, or not what was asked: what is known stays, and grows old."""
         feed.resume()
+        first = feed.up is None
         feed.up, feed.missing, feed.error = False, False, error
         self.marks.add(Scope.RESOURCE, feed.key)
         self._reachability(feed)
+        if first:
+            self._owner(feed).reconcile()
 
     def missing(self, feed: Feed) -> None:
         """The resource is not served: ordinary if it never was, an outage once objects of it were known."""
         feed.resume()
-        feed.up, feed.missing, feed.error = (False if feed.synced else None), True, None
+        first = not feed.missing
+        feed.up, feed.missing, feed.error = (False if feed.known else None), True, None
         self.marks.add(Scope.RESOURCE, feed.key)
         self._reachability(feed)
+        if first:
+            self._owner(feed).reconcile()
 
     def skew(self, cluster: str, seconds: float) -> None:
         """Tell by how many seconds the clock of an API server is ahead of ours."""
@@ -205,6 +215,12 @@ class Store:
                 self.marks.add(Scope.CLUSTER, cluster)
         self._ticked = now
 
+    def refresh(self) -> None:
+        """Bring every stream up to date, for who looks without taking marks."""
+        for known in self.installations():
+            for stream in known.streams.values():
+                known.refresh(stream)
+
     def _owner(self, feed: Feed) -> Installation:
         return self._installations[feed.key.cluster][feed.key.operator]
 
@@ -213,22 +229,31 @@ class Store:
         fresh = feed.news(name, reading.problems) if reading.name else reading.problems
         if fresh:
             self.news.append(News(feed.key, *name, fresh))
-        unnamed = any(problem.reason is ProblemReason.NO_IDENTITY for problem in reading.problems)
-        if unnamed or not reading.name:
+        reasons = {problem.reason for problem in reading.problems}
+        if ProblemReason.NO_IDENTITY in reasons or not reading.name:
             feed.anonymous = True
             return
         before = feed.get(*name)
         records = reading.records
-        if not records and any(problem.reason is ProblemReason.UNDECODABLE for problem in reading.problems):
+        if not records and ProblemReason.UNDECODABLE in reasons:
             records = before
+        if feed.record == "run" and before and records == before and not any(map(_restores, records)):
+            feed.set(*name, before)  # listed again, and nothing has happened: nothing to show anew either
+            return
         feed.set(*name, records)
         if before and records is not before:
             kept = {_identity(record) for record in records}
             self._withdraw(owner, tuple(record for record in before if _identity(record) not in kept))
         for record in records:
             owner.enter(record, history=history, now=self._now())
-            if isinstance(record, Run) and record.of_run is not None:
-                self._restored(record)
+            if isinstance(record, Run):
+                feed.touched.add(record.key)
+                if record.of_run is not None:
+                    self._restored(record)
+
+    def _settle(self, feed: Feed, owner: Installation) -> None:
+        owner.settle(feed.touched)
+        feed.touched.clear()
 
     def _withdraw(self, owner: Installation, records: tuple[Record, ...]) -> None:
         for record in records:
@@ -245,9 +270,12 @@ class Store:
     def _reachability(self, feed: Feed) -> None:
         cluster = feed.key.cluster
         feeds = [other for known in self.installations(cluster) for other in known.feeds]
-        up = any(other.up or other.missing or _answered(other) for other in feeds)
+        up = any(other.up for other in feeds) or (
+            not any(_away(other) for other in feeds)
+            and any(other.missing or _answered(other) for other in feeds)
+        )
         facts = self.clusters[cluster]
-        if facts.up is not up and (up or all(other.up is not None for other in feeds)):
+        if facts.up is not up and (up or all(other.up is not None or other.missing for other in feeds)):
             self.clusters[cluster] = facts._replace(up=up)
             self.marks.add(Scope.CLUSTER, cluster)
         if feed.record == "schedule":
@@ -267,12 +295,25 @@ class Store:
             return None
         if isinstance(key, ScheduleKey):
             stream = owner.streams.get(key)
-            return None if stream is None else owner.refresh(stream)
+            if stream is None:
+                return None
+            owner.refresh(stream)
+            return stream if owner.shows(stream) else None
         if isinstance(key, NamespaceKey):
             if not owner.uses(key.namespace):
                 return None
             return NamespaceFacts(key, owner.expired(key.namespace), owner.failed_deletions(key.namespace))
         return owner.places.get(key) if scope is Scope.LOCATION else owner.repositories.get(key)
+
+
+def _restores(record: Record) -> bool:
+    """Tell whether a record speaks of a run of another cluster, which may have come to be known meanwhile."""
+    return isinstance(record, Run) and record.of_run is not None
+
+
+def _away(feed: Feed) -> bool:
+    """Tell whether the last that was heard of the API server is that it cannot be reached."""
+    return feed.error is not None and feed.error.reason in WHOLE_CLUSTER
 
 
 def _answered(feed: Feed) -> bool:

@@ -15,6 +15,12 @@ from .stock import Stock
 SYNC_TOLERANCE = 60.0
 """Seconds by which the operator's clock may lag behind the API server's."""
 
+Rhythm = tuple[tuple[str, ...], str | None]
+"""Cron expressions and time zone."""
+
+CLOCK_SKEW = 10.0
+"""Seconds by which clocks that are kept may differ; a run shorter than that may seem to have ended before its creation."""
+
 DEFAULT_TIMEOUT = 4 * 3600.0
 LONGEST_FACTOR = 3.0
 
@@ -37,7 +43,7 @@ def came_from_elsewhere(run: Run) -> bool:
         return False
     if run.started is not None and run.created > run.started + SYNC_TOLERANCE:
         return True
-    return run.ended is not None and run.created > run.ended
+    return run.ended is not None and run.created > run.ended + CLOCK_SKEW
 
 
 class Stream(msgspec.Struct, kw_only=True):
@@ -46,14 +52,15 @@ class Stream(msgspec.Struct, kw_only=True):
     key: ScheduleKey
     runs: dict[RunName, Run] = msgspec.field(default_factory=dict)
     open: dict[RunName, Run] = msgspec.field(default_factory=dict)
+    """Own runs that are pending or running; until the first list also those that were when the last process ended."""
     existing: dict[Outcome, int] = msgspec.field(default_factory=dict)
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     memory: Memory = msgspec.field(default_factory=Memory)
     stock: Stock = msgspec.field(default_factory=Stock)
 
     schedule: Schedule | None = None
-    rhythm: tuple[tuple[str, ...], str | None] | None = None
-    """Expressions and time zone that the schedule has, or had before it was deleted."""
+    rhythm: Rhythm | None = None
+    """What the schedule has, or had before it was deleted."""
     targets: int = 0
     """How many streams have the runs of this schedule, told apart by target."""
     expectation: Expectation = Expectation()
@@ -65,8 +72,14 @@ class Stream(msgspec.Struct, kw_only=True):
     cron_changed: float | None = None
     last_restore_success: float | None = None
     volumes: tuple[VolumeSum, ...] = ()
+    unweighed: set[RunName] = msgspec.field(default_factory=set)
+    """Runs whose volumes have changed since they were added up."""
     deadline: float | None = None
     recovery: float | None = None
+    default_location: str | None = None
+    """Location of schedules that name none."""
+    grounded: bool = False
+    """Runs have been listed, now or in an earlier life of the process, so that it is known what is owed."""
     listed: bool = False
     """All runs have been listed, so that a number of runs is one."""
     unscheduled: bool = False
@@ -76,11 +89,14 @@ class Stream(msgspec.Struct, kw_only=True):
         """Take in a new or changed run; `history` says that it was there before anything was watched."""
         name = (run.namespace, run.name)
         before = self.runs.get(name)
-        run.synced = came_from_elsewhere(run) if before is None else before.synced
+        run.synced = (
+            before.synced if before is not None else came_from_elsewhere(run) and not self.ledger.awaits(run)
+        )
         if run.synced:
             run.clock = start(run)
         if before is not None:
             self._take_out(name, before)
+        self.open.pop(name, None)
         self.runs[name] = run
         self.stock.add(run)
         if run.synced:
@@ -105,7 +121,7 @@ class Stream(msgspec.Struct, kw_only=True):
 
     def _take_out(self, name: RunName, run: Run) -> None:
         del self.runs[name]
-        self.stock.remove(run, self.runs.values())
+        self.stock.remove(run)
         if not run.synced:
             self.open.pop(name, None)
             self.existing[run.outcome] -= 1
@@ -119,10 +135,11 @@ class Stream(msgspec.Struct, kw_only=True):
             self.paused_since = self.paused_since if self.paused_since is not None else now
         elif self.paused_since is not None:
             self.paused_since, self.unpaused = None, now
-        if rhythm != self.rhythm:
-            if self.rhythm is not None:
-                self.cron_changed = now
-            self.rhythm, self.flaw = rhythm, flaw(schedule)
+        if rhythm != self.rhythm or self.schedule is None:
+            self.flaw = flaw(schedule)
+        if rhythm != self.rhythm and self.rhythm is not None:
+            self.cron_changed = now
+        self.rhythm = rhythm
         self.schedule = schedule
         self.expectation = expect(self.key, schedule, settings)
 
@@ -151,12 +168,12 @@ class Stream(msgspec.Struct, kw_only=True):
 
     @property
     def location(self) -> str | None:
-        """Where the runs go: as the schedule says, else as the newest decisive run did."""
-        if self.schedule is not None and self.schedule.location is not None:
-            return self.schedule.location
-        if not self.key.schedule:
-            return None
-        return self.memory.newest.location if self.memory.newest is not None else None
+        """Where the runs go: as the schedule says, else the operator's default.
+
+        Never as some run says: a label that comes with the first run would make new series of all counters.
+        """
+        named = self.schedule.location if self.schedule is not None else None
+        return named if named is not None or not self.key.schedule else self.default_location
 
     @property
     def last_attempt(self) -> float | None:
@@ -172,7 +189,7 @@ class Stream(msgspec.Struct, kw_only=True):
     def next_due(self) -> float | None:
         """The slot that is owed: the first after the last attempt, in the past when it was missed."""
         schedule = self.schedule
-        if schedule is None or schedule.on_demand or self.spread:
+        if schedule is None or schedule.on_demand or self.spread or not self.grounded:
             return None
         if schedule.next_due is not None:
             return schedule.next_due
@@ -184,7 +201,7 @@ class Stream(msgspec.Struct, kw_only=True):
     def due_by(self, failed_volumes: Callable[[Run], int]) -> float | None:
         """Until when there must be a newer recovery point."""
         schedule = self.schedule
-        if schedule is None or self.spread:
+        if schedule is None or self.spread or not self.grounded:
             return None
         point = self.recovery_point(failed_volumes)
         if self.expectation.max_age is not None:

@@ -57,6 +57,8 @@ class Volumes(msgspec.Struct):
 
     def size(self, run: Run) -> float | None:
         """Return the bytes of all volumes of a run; None if none tells."""
+        if not self.by_run:
+            return None
         sizes = [volume.size for volume in self.of(run) if volume.size is not None]
         return sum(sizes) if sizes else None
 

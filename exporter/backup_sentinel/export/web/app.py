@@ -1,5 +1,6 @@
 """Routes of the exporter."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -40,7 +41,7 @@ class Site:
 
     def application(self) -> Starlette:
         """Return the routes."""
-        return Starlette(
+        site = Starlette(
             routes=[
                 Route("/metrics", self.metrics),
                 Route("/-/healthy", self.healthy),
@@ -50,6 +51,8 @@ class Site:
                 *(Route(path, self._command, methods=["POST"]) for path in self._posts),
             ]
         )
+        site.router.redirect_slashes = False  # a redirect would lead to whatever host the client names
+        return site
 
     async def metrics(self, request: Request) -> Response:
         """Serve the exposition, ready made."""
@@ -82,7 +85,8 @@ class Site:
         """Serve the overview as a page."""
         source = self._source()
         overview = survey(source.store, self._now(), __version__)
-        html = render(overview, source.titles, tuple(self._posts))
+        # Beside the loop: with thousands of schedules it takes longer than anybody may wait for a health check.
+        html = await asyncio.to_thread(render, overview, dict(source.titles), tuple(self._posts))
         return Response(html, media_type="text/html", headers=SHIELD)
 
     async def _command(self, request: Request) -> Response:
