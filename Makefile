@@ -35,12 +35,19 @@ test: $(VENV)/dev ## Run the tests; those that need servers built with Go say so
 	@$(BIN)/python -m pytest -m "not e2e" -n $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: tools
-tools: ## Build the servers and tools that the tests use (needs Go; some minutes the first time).
+tools: $(VENV)/dev ## Build the servers and tools that the tests use (needs Go; some minutes the first time).
 	@$(PYTHON) tests/tools/build $(TOOLS)
+	@[ -n "$(TOOLS)" ] || $(BIN)/python tests/tools/kubeconform/schemas
 
 .PHONY: e2e
 e2e: $(VENV)/dev tools ## Run the end-to-end tests against real servers.
 	@$(BIN)/python -m pytest -m e2e -n $(WORKERS) --dist loadfile $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/dev ## Measure speed and size beside kube-state-metrics; needs Go and some minutes. ARGS="--size 100000 sync"
+	@$(PYTHON) tests/tools/build apiserver
+	@$(PYTHON) tests/tools/build --folder benchmarks/tools
+	@PYTHONPATH=tests:. $(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style, types and the direction of imports.

@@ -1,0 +1,93 @@
+{{/* The name of the chart. */}}
+{{- define "backup-sentinel.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The full name of the release. It leaves room for the suffixes of resources, of at most 63 characters together. */}}
+{{- define "backup-sentinel.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "backup-sentinel.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{- define "backup-sentinel.chart" -}}
+{{- printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "backup-sentinel.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "backup-sentinel.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that never change and tell the components apart: (list $ "exporter"). */}}
+{{- define "backup-sentinel.selectorLabels" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: {{ include "backup-sentinel.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end -}}
+
+{{/* All labels of a component: (list $ "exporter"), and a map of further ones. */}}
+{{- define "backup-sentinel.labels" -}}
+{{- $root := index . 0 -}}
+{{- $labels := dict
+      "helm.sh/chart" (include "backup-sentinel.chart" $root)
+      "app.kubernetes.io/managed-by" $root.Release.Service
+      "app.kubernetes.io/part-of" (include "backup-sentinel.name" $root)
+      "app.kubernetes.io/version" (trunc 63 $root.Chart.AppVersion) -}}
+{{- $labels = mergeOverwrite $labels (deepCopy $root.Values.commonLabels) -}}
+{{- if gt (len .) 2 -}}
+{{- $labels = mergeOverwrite $labels (deepCopy (index . 2)) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $labels (include "backup-sentinel.selectorLabels" . | fromYaml)) -}}
+{{- end -}}
+
+{{/*
+The metadata of a resource. "root" and "component" are required; "suffix" of the name, "namespace", "labels" and
+"annotations" may be given. A "namespace" of "-" is for what belongs to none.
+*/}}
+{{- define "backup-sentinel.metadata" -}}
+{{- $root := .root -}}
+{{- $annotations := mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy (default dict .annotations)) -}}
+name: {{ include "backup-sentinel.fullname" $root }}{{ .suffix }}
+{{- if ne (default "" .namespace) "-" }}
+namespace: {{ default (include "backup-sentinel.namespace" $root) .namespace }}
+{{- end }}
+labels:
+  {{- include "backup-sentinel.labels" (list $root .component (default dict .labels)) | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "backup-sentinel.image" -}}
+{{- $registry := default .Values.image.registry (default dict .Values.global).imageRegistry -}}
+{{- with $registry }}{{ . | trimSuffix "/" }}/{{ end -}}
+{{- .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}
+{{- with .Values.image.digest }}@{{ . }}{{ end -}}
+{{- end -}}
+
+{{- define "backup-sentinel.imagePullSecrets" -}}
+{{- range concat (default list (default dict .Values.global).imagePullSecrets) .Values.imagePullSecrets }}
+{{- if kindIs "map" . }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- else }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}

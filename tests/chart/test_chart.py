@@ -1,0 +1,151 @@
+"""The chart as a whole: what it says of itself, its values, the words after an installation."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backup_sentinel import __version__
+from backup_sentinel.generate.artefacts import Source, collect
+from backup_sentinel.generate.chart import CHART as FOLDER
+from backup_sentinel.generate.chart import switches
+from backup_sentinel.generate.chart_text import nodes
+from chart.rendering import CASES, CHART, NAMESPACE, ROOT, arguments_of, helm, run_all
+
+TEMPLATES = "\n".join(path.read_text("utf-8") for path in sorted((CHART / "templates").rglob("*.*")))
+ELSEWHERE = {"enabled", "global"}
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of values that are no sections."""
+    if isinstance(value, dict) and value and path not in {"podSecurityContext", "securityContext"}:
+        for key, inner in value.items():
+            yield from keys(inner, f"{path}.{key}" if path else key)
+    else:
+        yield path
+
+
+def test_the_chart_describes_itself() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    assert chart["apiVersion"] == "v2"
+    assert chart["appVersion"] == __version__
+    annotations = chart["annotations"]
+    assert annotations["artifacthub.io/category"] == "monitoring-logging"
+    assert annotations["artifacthub.io/license"] == "Apache-2.0"
+    for key in ("links", "changes", "recommendations"):
+        assert yaml.safe_load(annotations[f"artifacthub.io/{key}"])
+    kinds = {change["kind"] for change in yaml.safe_load(annotations["artifacthub.io/changes"])}
+    assert kinds <= {"added", "changed", "deprecated", "removed", "fixed", "security"}
+
+
+@pytest.mark.parametrize("section", sorted(yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))))
+def test_every_value_is_used(section: str) -> None:
+    """By its path, or by its name below the section: templates say `with .Values.section`."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    assert re.search(rf"(Values|\$values)\.{section}\b", TEMPLATES)
+    handed_over = ("config", "prometheusRule.groups", "livenessProbe", "readinessProbe", "strategy")
+    for path in keys(values[section], section):
+        if not path.startswith(handed_over):
+            name = path.rpartition(".")[2]
+            assert re.search(rf'(\.{name}\b|"{name}")', TEMPLATES), path
+
+
+def test_templates_use_no_unknown_value() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    for found in re.findall(r"(?:Values|\$values)\.([A-Za-z]+)(?:\.([A-Za-z]+))?", TEMPLATES):
+        section, field = found
+        assert section in values or section in ELSEWHERE
+        if field and section in values and section != "config":
+            assert field in values[section], found
+
+
+def test_values_are_documented() -> None:
+    readme = (CHART / "README.md").read_text("utf-8")
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    for section in values:
+        assert f"| `{section}" in readme
+    found = switches({"backup-sentinel": (CHART / "files/rules/backup-sentinel.yaml").read_text("utf-8")})
+    assert all(node.text for node in nodes(found))
+
+
+def test_everything_generated_is_in_the_folder_of_the_chart() -> None:
+    from backup_sentinel import commands, service
+    from backup_sentinel.config import Config
+
+    source = Source(ROOT, service.profiles(Config()), commands.parser())
+    paths = [artefact.path for artefact in collect(["chart"], source)]
+    assert len(paths) == len(set(paths))
+    assert all(path.startswith(f"{FOLDER}/") for path in paths)
+
+
+def test_examples_in_the_values_are_valid() -> None:
+    """What stands below a value as a comment can be taken over as it is."""
+    text = (CHART / "values.yaml").read_text("utf-8")
+    examples = {}
+    for match in re.finditer(r"^(\w+): (?:\{\}|\[\])\n((?:#   .*\n)+)", text, re.MULTILINE):
+        examples[match[1]] = yaml.safe_load(re.sub(r"^#   ", "", match[2], flags=re.MULTILINE))
+    assert {"config", "env", "extraManifests", "resources"} <= set(examples)
+    done = helm("template", *arguments_of("default"), f"--set-json={json.dumps(examples)}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_can_be_a_dependency_of_another_chart(tmp_path: Path) -> None:
+    """Helm then hands down `global` and the condition."""
+    dependency = {"name": "backup-sentinel", "version": "0.x", "condition": "backup-sentinel.enabled"}
+    chart = {"apiVersion": "v2", "name": "parent", "version": "0.1.0", "dependencies": [dependency]}
+    values = {"global": {"imageRegistry": "r.example.org"}, "backup-sentinel": {"enabled": True}}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart), "utf-8")
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values), "utf-8")
+    shutil.copytree(CHART, tmp_path / "charts" / CHART.name)
+    done = helm("template", "parent", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "r.example.org/backup-sentinel:" in done.stdout
+
+
+@cache
+def notes() -> dict[str, str]:
+    """Return what Helm prints after an installation, by case."""
+
+    def ask(case: str) -> str:
+        done = helm("install", *arguments_of(case), "--dry-run=client")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("\nNOTES:\n")[2]
+
+    return dict(zip(CASES, run_all(ask, CASES), strict=True))
+
+
+def test_notes_say_that_nothing_scrapes_yet() -> None:
+    assert "set serviceMonitor.enabled=true" in notes()["default"]
+    assert "set prometheusRule.enabled=true" in notes()["default"]
+    assert "watches all namespaces" in notes()["default"]
+    assert f"watch-dog-backup-sentinel.{NAMESPACE}.svc:9950/metrics" in notes()["default"]
+
+
+def test_notes_name_the_label_that_is_missing() -> None:
+    assert "--set serviceMonitor.additionalLabels.release=kube-prometheus-stack" in notes()["web"]
+    assert "--set podMonitor.additionalLabels.release=kube-prometheus-stack" in notes()["shards"]
+    assert "additionalLabels" not in notes()["operator"]
+    assert "serviceMonitor has the label release=kube-prometheus-stack" in notes()["operator"]
+    assert "serviceMonitorSelector" in notes()["operator"]
+
+
+def test_notes_tell_what_is_watched_and_how_to_look() -> None:
+    assert "watches these namespaces: oadp, velero." in notes()["namespaced"]
+    assert "not the one it runs in" in notes()["hub"]
+    assert "https://localhost:9950/" in notes()["web"]
+    assert "The kubelet cannot log in" in notes()["certificates"]
+    assert "The kubelet cannot log in" not in notes()["web"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_notes_are_clean(case: str) -> None:
+    assert "<no value>" not in notes()[case]
+    assert not re.search(r"[ \t]$|\n\n\n", notes()[case], re.MULTILINE)
