@@ -84,6 +84,7 @@ class Listing(Generic[T]):
             if not following and page.remaining:
                 raise self._bad(f"the list ended {page.remaining} objects early")
             items = page.items
+            await asyncio.sleep(0)  # between reading a page and taking it in: some milliseconds each
             for start in range(0, len(items) or 1, CHUNK):
                 last = start + CHUNK >= len(items)
                 yield Listed(items[start : start + CHUNK], first, last and not following)
