@@ -32,6 +32,9 @@ CUT = frozenset({OutageReason.UNREACHABLE, OutageReason.TIMEOUT})
 # Several, because a quiet etcd moves bookmarks only every ten minutes.
 SILENT_WATCHES = 4
 
+# Watches in a row that ended before they proved to be streams: that is no restart of a cache any more.
+HOLLOW_WATCHES = 10
+
 
 class Reflector(Generic[T]):
     """One resource of one cluster, in one namespace or in all.
@@ -87,6 +90,7 @@ class Reflector(Generic[T]):
         self._denied = False
         self._bookmarked = False
         self._silent = 0
+        self._hollow = 0
         self._vanished = False
 
     @property
@@ -159,6 +163,7 @@ class Reflector(Generic[T]):
             observer=self._observer,
             resource=str(self.resource),
             selector=self.selector,
+            trusted=not self._hollow,
         )
         low, high = self._timing.watch
         began = self._clock.now()
@@ -178,6 +183,8 @@ class Reflector(Generic[T]):
         self._observer.watched(str(self.resource), error.reason if error else SUCCESS)
         self._version = watching.resource_version
         self._denied = error is not None and error.reason is OutageReason.FORBIDDEN
+        proven = watching.heard or lived >= self._timing.healthy
+        self._hollow = 0 if proven else self._hollow + 1
         if error is None:
             self._listen(watching, lived)
         elif self._denied:
@@ -191,6 +198,11 @@ class Reflector(Generic[T]):
             if isinstance(error, OversizedLineError):
                 self._version = None
             raise error
+        if self._version is not None and self._hollow >= HOLLOW_WATCHES:
+            raise error or ApiError(
+                f"GET {served.path(self.namespace)}: the watch ends at once, without a word",
+                reason=OutageReason.BAD_ANSWER,
+            )
         await self._rest(error.retry_after if error else None)
 
     def _listen(self, watching: Watching[T], lived: float) -> None:

@@ -12,6 +12,7 @@ from .client import Client
 from .listing import Listing
 from .streaming import NoStreamError, StreamedListing
 from .timing import Timing
+from .turn import Turn
 
 
 class Snapshot(Generic[T]):
@@ -47,11 +48,12 @@ class Snapshot(Generic[T]):
     async def read(self, path: str, *, watchable: bool) -> AsyncGenerator[Listed[T] | Gone[T], None]:
         """Yield the state; half a stream is taken back by the pages that follow it. Raises ApiError."""
         self.resource_version = None
-        async with self._gate:
+        async with Turn(self._gate) as turn:
             if watchable and self._clock.now() >= self._stream_from:
                 try:
                     async with aclosing(self._stream(path)) as state:
                         async for change in state:
+                            turn.progress()
                             yield change
                 except NoStreamError as error:
                     wait = float("inf") if error.lasting else self._timing.stream_again
@@ -60,6 +62,7 @@ class Snapshot(Generic[T]):
                     return
             async with aclosing(self._pages(path)) as pages:
                 async for listed in pages:
+                    turn.progress()
                     yield listed
 
     async def _stream(self, path: str) -> AsyncGenerator[Listed[T] | Gone[T], None]:

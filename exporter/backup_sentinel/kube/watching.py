@@ -3,7 +3,8 @@
 https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
 from typing import Generic
 
 from .change import Change, Contact, Decoder, Gone, Observer, Put, T
@@ -11,11 +12,17 @@ from .client import Client
 from .event import bookmark, parse
 from .listing import chosen
 
+PROOF = 0.1
+"""Seconds after which an open stream that says nothing counts as that of a quiet cluster. Before that it may be an
+answer that only looks like a stream: an empty one, or a Status with 200."""
+
 
 class Watching(Generic[T]):
     """One watch. `resource_version` moves with the stream: the next watch resumes there.
 
-    `opened` tells that the server accepted the watch, `current` that it showed to be at least as far as we
+    That the server opens it counts as a sign of life only if it is `trusted`.
+
+    `opened` tells that the server accepted the watch, `heard` that it proved to be one, `current` that it showed to be at least as far as we
     were, `bookmarked` that it sends bookmarks.
     """
 
@@ -29,9 +36,11 @@ class Watching(Generic[T]):
         observer: Observer,
         resource: str,
         selector: str | None = None,
+        trusted: bool = True,
     ) -> None:
         self.resource_version = version
         self.opened = False
+        self.heard = False
         self.current = False
         self.bookmarked = False
         self._client = client
@@ -40,6 +49,7 @@ class Watching(Generic[T]):
         self._observer = observer
         self._resource = resource
         self._chosen = chosen(selector)
+        self._trusted = trusted
 
     async def read(self, seconds: int, margin: float) -> AsyncGenerator[Change[T], None]:
         """Yield changes until the server ends the stream after `seconds`, as asked.
@@ -55,11 +65,30 @@ class Watching(Generic[T]):
         }
         async with self._client.stream(self._path, params, read_timeout=seconds + margin) as lines:
             self.opened = True
-            yield Contact()
-            async for line in lines:
+            if self._trusted:
+                yield Contact()
+            opening = asyncio.ensure_future(anext(lines, None))
+            try:
+                await asyncio.wait([opening], timeout=PROOF)
+                if not opening.done():
+                    for contact in self._proven():
+                        yield contact
+                line = await opening
+            finally:
+                opening.cancel()
+            while line is not None:
                 change = self._change(line)
+                for contact in self._proven():
+                    yield contact
                 if change is not None:
                     yield change
+                line = await anext(lines, None)
+
+    def _proven(self) -> Iterator[Contact]:
+        """Note that the stream is one; tell so if that was in doubt."""
+        if not self.heard and not self._trusted:
+            yield Contact()
+        self.heard = True
 
     def _change(self, line: bytes) -> Change[T] | None:
         what = f"GET {self._path}"

@@ -173,9 +173,9 @@ class World:
         for word in ("schedule", "location", "run"):
             mine = [record for record in records if WORDS[type(record)] == word]
             self.list(self.feed(word, cluster=cluster), *mine)
-        for record in records:
-            if WORDS[type(record)] not in {"schedule", "location", "run"}:
-                self.put(record)
+        others = [record for record in records if WORDS[type(record)] not in {"schedule", "location", "run"}]
+        for feed in {id(feed): feed for feed in map(self.feed_of, others)}.values():
+            self.list(feed, *(record for record in others if self.feed_of(record) is feed))
 
     def put(self, *records: Record) -> None:
         for record in records:

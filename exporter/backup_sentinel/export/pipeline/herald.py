@@ -2,9 +2,12 @@
 
 import logging
 
-from backup_sentinel.errors import WHOLE_CLUSTER, ApiError
+from backup_sentinel.errors import WHOLE_CLUSTER, ApiError, OutageReason
 from backup_sentinel.export.store import Feed, News
 from backup_sentinel.telemetry import Telemetry
+
+WHOLE_OPERATOR = frozenset({OutageReason.THROTTLED, OutageReason.SERVER_ERROR})
+"""Outages that concern all resources of one API group, at least."""
 
 _log = logging.getLogger("backup_sentinel.export")
 
@@ -81,8 +84,12 @@ class Herald:
                 )
 
     def _topic(self, feed: Feed, error: ApiError) -> tuple[str, str, str]:
-        resource = "" if error.reason in WHOLE_CLUSTER else self._name(feed)
-        return feed.key.cluster, resource, error.reason
+        subject = self._name(feed)
+        if error.reason in WHOLE_CLUSTER:
+            subject = ""
+        elif error.reason in WHOLE_OPERATOR:
+            subject = feed.key.operator
+        return feed.key.cluster, subject, error.reason
 
     @staticmethod
     def _name(feed: Feed) -> str:

@@ -115,9 +115,10 @@ class Feed(msgspec.Struct, kw_only=True):
         self.objects.setdefault(namespace, {})[name] = records
 
     def recall(self, namespace: str, name: str, records: tuple[Record, ...]) -> bool:
-        """Hold an object that was there in an earlier life, unless it has been seen by now; return whether it is held."""
+        """Hold a schedule that was there in an earlier life, unless it has been seen by now; return whether it is held."""
         if self.synced or self.get(namespace, name):
             return False
+        self.promises = True
         known = self.objects if self.unseen is None else self.unseen
         known.setdefault(namespace, {})[name] = records
         return True

@@ -211,7 +211,7 @@ class Installation:
         if not stream.key.schedule or stream.location is not None:
             return True
         feeds = self._covering("location", stream.key.namespace)
-        return all(feed.synced or feed.missing or feed.up is False for feed in feeds)
+        return all(feed.known or feed.missing or feed.up is False for feed in feeds)
 
     # Time --------------------------------------------------------------------------------------------------
 
@@ -331,8 +331,10 @@ class Installation:
 
     def reconcile(self) -> None:
         """Where all runs have been listed, those that were open when the process ended and are gone ended as unknown."""
-        accounted = {namespace: self._accounted(namespace) for namespace in self._namespaces}
+        accounted = {namespace: self._accounted("run", namespace) for namespace in self._namespaces}
         for stream in self.streams.values():
+            if stream.memory.partials:
+                self._marks.stream(stream.key)
             if not accounted[stream.key.namespace]:
                 continue
             moved = not stream.listed
@@ -344,12 +346,16 @@ class Installation:
             if moved:
                 self._marks.stream(stream.key)
 
-    def _accounted(self, namespace: str) -> bool:
-        """Tell whether all runs of a namespace that could ever be seen have been listed."""
-        feeds = self._covering("run", namespace)
-        return bool(feeds) and all(
-            feed.synced or (not feed.remembered and (feed.up is False or feed.missing)) for feed in feeds
+    def _accounted(self, record: str, namespace: str) -> bool:
+        """Tell whether all records of a kind that could ever be seen in a namespace have been listed."""
+        return all(
+            feed.synced or (not feed.remembered and (feed.up is False or feed.missing))
+            for feed in self._covering(record, namespace)
         )
+
+    def _lost(self, run: Run) -> int:
+        """Return how many volumes of a run have no data in it; at least one is in doubt until volumes were listed."""
+        return self.volumes.lost(run) if self._accounted("volume", run.namespace) else 1
 
     # Feeds -------------------------------------------------------------------------------------------------
 
@@ -389,13 +395,13 @@ class Installation:
             stream.volumes = ()
         elif (sums := self.volumes.sums(newest)) or (newest.namespace, newest.name) in stream.runs:
             stream.volumes = sums
-        stream.listed = self._accounted(stream.key.namespace)
+        stream.listed = self._accounted("run", stream.key.namespace)
         stream.grounded = stream.listed or any(
             feed.remembered for feed in self._covering("run", stream.key.namespace)
         )
         stream.default_location = self._defaults.get(stream.key.namespace, stream.default_location)
-        stream.deadline = stream.due_by(self.volumes.lost)
-        stream.recovery = stream.recovery_point(self.volumes.lost)
+        stream.deadline = stream.due_by(self._lost)
+        stream.recovery = stream.recovery_point(self._lost)
         return stream
 
     def expired(self, namespace: str) -> int:

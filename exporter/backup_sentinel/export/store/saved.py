@@ -187,7 +187,10 @@ def merge(one: SavedCluster, other: SavedCluster) -> SavedCluster:
 
 
 def merge_streams(one: SavedStream, other: SavedStream) -> SavedStream:
-    """Return the union of what is known of one stream. The order of the two does not matter."""
+    """Return the union of what is known of one stream. The order of the two does not matter.
+
+    Neither does the grouping of more, but for runs counted under different outcomes, and for pauses.
+    """
     floor = latest([one.floor, other.floor])
     counted = {
         mark: max(known.get(mark, float("-inf")) for known in (one.counted, other.counted))
@@ -202,14 +205,14 @@ def merge_streams(one: SavedStream, other: SavedStream) -> SavedStream:
     failures = sorted(at for at in {*one.failures, *other.failures} if good is None or at > good)
     return SavedStream(
         key=one.key,
-        rhythm=max(one, other, key=lambda known: (known.cron_changed or 0.0, _text(known.rhythm))).rhythm,
+        rhythm=max(one, other, key=_beat).rhythm,
         created=_earliest(one.created, other.created),
         deleted=_earliest(one.deleted, other.deleted),
         paused_since=min((at for at in pauses if unpaused is None or at > unpaused), default=None),
         unpaused=unpaused,
         cron_changed=latest([one.cron_changed, other.cron_changed]),
         last_restore_success=latest([one.last_restore_success, other.last_restore_success]),
-        default_location=one.default_location or other.default_location,
+        default_location=min(filter(None, (one.default_location, other.default_location)), default=None),
         last_attempt=latest([one.last_attempt, other.last_attempt]),
         last_success=latest([one.last_success, other.last_success]),
         last_partial=latest([one.last_partial, other.last_partial]),
@@ -285,6 +288,10 @@ def _outline(run: Run) -> Run:
 
 def _earliest(one: float | None, other: float | None) -> float | None:
     return min((at for at in (one, other) if at is not None), default=None)
+
+
+def _beat(known: SavedStream) -> tuple[bool, float, str]:
+    return known.rhythm is not None, known.cron_changed or 0.0, _text(known.rhythm)
 
 
 def _rank(run: Run) -> tuple[float, str, str, str]:
