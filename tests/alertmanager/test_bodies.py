@@ -19,7 +19,7 @@ from support.alertmanager import (
     shipped,
     turn_to_loopback,
 )
-from support.process import wait_until
+from support.process import lack, wait_until
 from support.receivers import Receivers, check
 
 S = {
@@ -193,7 +193,7 @@ def test_the_oldest_alertmanager_sends_the_same(tmp_path: Path) -> None:
 
     binary = oldest("prometheus-alertmanager")
     if binary is None:
-        pytest.skip("Debian's Alertmanager is not installed (apt-get install prometheus-alertmanager)")
+        lack("Debian's Alertmanager is not installed (apt-get install prometheus-alertmanager)")
     with Receivers() as receivers:
         config = shipped()
         join(config, "pagerduty")

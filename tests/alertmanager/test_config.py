@@ -23,6 +23,7 @@ from support.alertmanager import (
     secret_files,
     shipped,
 )
+from support.process import lack
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = {rule.alert: rule for rule in alerts(read_rules(ROOT))}
@@ -74,7 +75,7 @@ def routed_by(binary: Path | None, config: Path, wanted: str, labels: Mapping[st
 def the_oldest() -> Path:
     binary = oldest("amtool")
     if binary is None:
-        pytest.skip("Debian's amtool is not installed (apt-get install prometheus-alertmanager)")
+        lack("Debian's amtool is not installed (apt-get install prometheus-alertmanager)")
     return binary
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.alertmanager import TEMPLATES, amtool, oldest
+from support.process import lack
 
 HERE = Path(__file__).parent
 PAYLOADS = sorted((HERE / "payloads").glob("*.json"))
@@ -62,7 +63,7 @@ def test_golden_texts(payload: Path) -> None:
 def test_the_oldest_alertmanager_renders_alike(payload: Path) -> None:
     binary = oldest("amtool")
     if binary is None:
-        pytest.skip("Debian's amtool is not installed (apt-get install prometheus-alertmanager)")
+        lack("Debian's amtool is not installed (apt-get install prometheus-alertmanager)")
     assert rendered(payload, binary) == texts(payload.stem)
 
 

@@ -9,6 +9,7 @@ import pytest
 from backup_sentinel.demo.access import Access, Grant
 from backup_sentinel.demo.apiserver import SimulatedApiServer
 from demo.kit import BACKUPS, PATH, backup, fetch, refusal
+from support.process import lack
 
 
 async def test_tokens_and_rights() -> None:
@@ -44,7 +45,7 @@ async def test_tokens_and_rights() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
-        pytest.skip("needs openssl for a certificate")
+        lack("needs openssl for a certificate")
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=demo"
     names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"]

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, NoReturn, TypeVar
 
 import pytest
 
@@ -34,9 +34,13 @@ class ServerError(RuntimeError):
 def require(tool: str) -> Path:
     """Return the path of a built tool; without it skip the test, or fail it where CI is "true"."""
     path = TOOLS / tool
-    if path.is_file():
-        return path
-    reason = f"{tool} is not built; build it with: make tools"
+    if not path.is_file():
+        lack(f"{tool} is not built; build it with: make tools")
+    return path
+
+
+def lack(reason: str) -> NoReturn:
+    """Skip the test for want of a program, or fail it where CI is "true"."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
