@@ -376,7 +376,7 @@ class Recount:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._runs: dict[int, Played] = {}
-        self._history = {id(run) for run in self._all() if not run.open}
+        self._history = {id(run): run for run in self._all() if not run.open}
 
     def _all(self) -> Iterator[Played]:
         for site in self._story.stage.sites:
