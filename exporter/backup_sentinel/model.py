@@ -74,7 +74,9 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     re-creates such objects from what it finds in a bucket, so that the object may tell of a run that
     happened elsewhere; `synced` is the store's verdict that it does. `clock` is the one instant by which the runs of
     a profile are ordered. `of_run` names the run a restore restored from.
-    `sampled` says that the object shows only the last of many runs, so that runs cannot be counted.
+    `sampled` says that the objects do not show every run, so that runs cannot be counted; without `created` no object
+    stands for the run itself. `restore_point` says that the object is what a successful run left to restore from: proof of
+    a success, but no run of its own.
     """
 
     key: ScheduleKey
@@ -104,6 +106,7 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     clock: float | None = None
     synced_copies: bool = False
     sampled: bool = False
+    restore_point: bool = False
     synced: bool = False
 
 
@@ -113,6 +116,7 @@ class Schedule(msgspec.Struct, gc=False, kw_only=True):
     `crons` are alternatives: the earliest next slot of any counts. `last_attempt` is what the operator
     itself remembers of its last run, `skipped` the slot it was told to skip. `next_due` is set where the operator
     tells its next slot. `on_demand` schedules never owe a run. `partial_counts` is None unless the object says.
+    `preset` names the `Preset` that says when, where the schedule itself does not.
     """
 
     key: ScheduleKey
@@ -135,6 +139,38 @@ class Schedule(msgspec.Struct, gc=False, kw_only=True):
     partial_counts: bool | None = None
     failures_tolerated: int | None = None
     target_namespaces: tuple[str, ...] = ()
+    message: str | None = None
+    preset: str | None = None
+    preset_namespace: str | None = None
+
+
+class Preset(msgspec.Struct, gc=False, kw_only=True):
+    """When runs are due, for schedules that refer to it."""
+
+    cluster: str
+    operator: str
+    namespace: str
+    name: str
+    crons: tuple[str, ...] = ()
+    dialect: str = ""
+    timezone: str | None = None
+
+
+class Event(msgspec.Struct, gc=False, kw_only=True):
+    """Something an operator told of with a Kubernetes Event: `word` is its reason, `subject` the name of the object it is about.
+
+    `at` is when it happened last, `times` how often so far.
+    """
+
+    cluster: str
+    operator: str
+    namespace: str
+    name: str
+    word: str
+    subject: str
+    outcome: Outcome
+    at: float | None = None
+    times: float | None = None
     message: str | None = None
 
 
@@ -199,7 +235,7 @@ class Deletion(msgspec.Struct, gc=False, kw_only=True):
     message: str | None = None
 
 
-Record = Run | Schedule | Location | Repository | Volume | Deletion
+Record = Run | Schedule | Preset | Location | Repository | Volume | Deletion | Event
 
 
 class Problem(msgspec.Struct, frozen=True):

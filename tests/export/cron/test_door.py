@@ -15,7 +15,7 @@ NOON = datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()
 
 
 def test_names_of_the_dialects() -> None:
-    assert list(DIALECTS) == ["robfig", "go-cron", "robfig-seconds", "kubernetes"]
+    assert list(DIALECTS) == ["robfig", "go-cron", "robfig-seconds", "kubernetes", "frequency"]
     assert all(dialect.name == name and dialect.summary for name, dialect in DIALECTS.items())
 
 

@@ -84,7 +84,7 @@ def both(reader: Reader, value: Any) -> None:
     assert item.value == careful
     assert item.resource_version == version
     page = b'{"kind":"AnyList","metadata":{},"items":[' + raw + b"]}"
-    assert reader.page(page).items == [careful]
+    assert list(reader.page(page).items) == [careful]
 
 
 @pytest.mark.parametrize("plural", PLURALS)
@@ -167,7 +167,6 @@ resources:
         - {is: skipped, when: {any: [{path: "status.targets[*].ok", equals: true}, {path: status.n, above: 3}]}}
       map: {Completed: succeeded, "true": failed}
       absent: pending
-      fold: true
     fields:
       schedule: {owner: Backup}
       target: {path: metadata.labels.app, match: "^(.)"}
@@ -183,12 +182,19 @@ resources:
       files_changed: {sum: status.instances.*.n}
       location: {path: status.nested, json: a.b, default: none}
       target_namespaces: spec.namespaces[*]
-      message: {first: [status.error, status.error.message, {join: "status.targets[*].error"}, {template: "{status.phase}!"}]}
+      message:
+        first:
+          - status.error
+          - status.error.message
+          - {join: "status.targets[*].error"}
+          - {cause: status.targets}
+          - {join: [{path: status.n, write: "n={}"}, {join: "status.targets[*ok=true].name", separator: ","}], separator: " "}
+          - {template: "{status.phase}!"}
     also:
       - record: schedule
         expand: {each: "status.targets[*]"}
         where: {path: "@.ok", exists: true}
-        fields: {schedule: "@.name", crons: "@.crons[*]", paused: "@.ok", target_namespaces: "@.sizes[*]"}
+        fields: {schedule: "@.name", crons: "@.crons[*]", paused: "@.ok", target_namespaces: "@.sizes[*]", location: "status.others[name=@.name].where"}
       - record: location
         expand: {each: status.instances.*}
         fields: {name: "@key", available: {test: {path: "@.n", above: 1}}, default: "@.ok"}

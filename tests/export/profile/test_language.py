@@ -79,7 +79,6 @@ OBJECT: dict[str, Any] = {
         ("size", "{last: 'status.sizes[*].size', by: 'status.sizes[*].at', as: human-1024}", [1.5 * 2**30]),
         ("size", "{sum: 'status.sizes[*].size', as: human-1024}", [2.0 * 2**30]),
         ("size", "{max: 'status.sizes[*].size', as: human-1024}", [1.5 * 2**30]),
-        ("size", "{min: 'status.sizes[*].size', as: human-1024}", [0.5 * 2**30]),
         ("size", "{sum: 'status.nowhere[*].size'}", [None]),
         ("items", "{sum: status.files.*.n}", [7]),
         ("items", "{count: 'status.sizes[*]'}", [3]),
@@ -154,7 +153,7 @@ def test_conditions(read: Read, condition: str, *, holds: bool) -> None:
     kind: K
     plural: ks
     record: run
-    outcome: {{rules: [{{is: partial, when: {condition}}}], otherwise: failed}}
+    outcome: {{rules: [{{is: partial, when: {condition}}}, {{is: failed, when: {{path: metadata.name, exists: true}}}}]}}
 """
     assert outcomes(read(body, OBJECT).records) == [Outcome.PARTIAL if holds else Outcome.FAILED]
 

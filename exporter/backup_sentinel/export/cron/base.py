@@ -37,6 +37,10 @@ class Slots(Protocol):
     def timezone(self) -> str:
         """Return the name of the zone whose wall clock counts, "UTC" by default."""
 
+    @property
+    def width(self) -> float:
+        """Return how many seconds after a slot its run may begin; 0 where the slot is the instant."""
+
     def after(self, instant: float) -> float | None:
         """Return the first slot strictly after `instant`, both in Unix seconds; None: there is none.
 

@@ -30,6 +30,7 @@ class Calendar:
     def __init__(self, text: str, rules: Rules, zone: ZoneInfo, fields: tuple[str, ...]) -> None:
         self.text = text
         self.timezone = str(zone)
+        self.width = 0.0
         self._rules = rules
         self._zone = zone
         self._fields = fields

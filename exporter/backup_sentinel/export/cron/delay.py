@@ -16,6 +16,7 @@ class Every(msgspec.Struct, frozen=True):
     text: str
     timezone: str
     delay: int
+    width: float = 0.0
 
     def after(self, instant: float) -> float | None:
         """Return the slot that follows a run at `instant`, both in Unix seconds."""
@@ -31,6 +32,7 @@ class Never(msgspec.Struct, frozen=True):
 
     text: str
     timezone: str
+    width: float = 0.0
 
     def after(self, instant: float) -> float | None:  # noqa: ARG002 - the answer is the same for each
         """Return None for each `instant`."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from .base import Dialect, ScheduleError, Slots, shown
 from .family import SIX_TO_7, Family, read_text
 from .fields import Ways
+from .frequency import read_frequency
 
 _STANDARD = Family()
 
@@ -51,5 +52,10 @@ _ALL = (
         ),
     ),
     Dialect(name="kubernetes", summary="CronJob of batch/v1", read=_kubernetes),
+    Dialect(
+        name="frequency",
+        summary="a frequency with slots or a window, `@daily hours=2 minutes=30`: Kasten K10",
+        read=read_frequency,
+    ),
 )
 DIALECTS = {dialect.name: dialect for dialect in _ALL}

@@ -13,7 +13,7 @@ from .step import Get
 from .targets import Target
 from .walk import text
 
-AGGREGATES = frozenset({"sum", "count", "max", "min", "any", "all", "join", "last"})
+AGGREGATES = frozenset({"sum", "count", "max", "join", "last"})
 _NUMBERS = frozenset({Kind.COUNT, Kind.SIZE, Kind.DURATION, Kind.TIME})
 
 
@@ -25,9 +25,6 @@ def compile_aggregate(
         "sum": _NUMBERS - {Kind.TIME},
         "count": frozenset({Kind.COUNT}),
         "max": _NUMBERS,
-        "min": _NUMBERS,
-        "any": frozenset({Kind.FLAG}),
-        "all": frozenset({Kind.FLAG}),
         "join": frozenset({Kind.TEXT}),
         "last": frozenset(Kind),
     }
@@ -94,7 +91,7 @@ def _join(use: Use, separator: str) -> Get:
 
 
 def _reduced(word: str, use: Use, cast: Cast) -> Get:
-    reduce: Any = {"sum": sum, "max": max, "min": min, "any": any, "all": all}[word]
+    reduce: Any = {"sum": sum, "max": max}[word]
 
     def get(row: tuple[Any, ...], _is: Outcome | None, ear: Ear) -> Any:
         values = use.get(row) or []

@@ -13,22 +13,26 @@ from .oddity import Ear
 from .schema import Expr
 from .scope import Cursor
 from .step import Get
-from .targets import SPAN, Target
+from .targets import SPAN, TEXT, Target
 
 Row = tuple[Any, ...]
 Compile = Callable[[Expr, Target, Cursor], Getter]
 
 
-def combine(word: str, parts: list[Expr], target: Target, at: Cursor, compile_part: Compile) -> Getter:
-    """Return the getter of `first`, `max`, `min`, `add` or `subtract`; raise DocumentError where that makes no sense.
+def combine(
+    word: str, parts: list[Expr], target: Target, at: Cursor, compile_part: Compile, *, separator: str = ""
+) -> Getter:
+    """Return the getter of `first`, `join`, `max`, `add` or `subtract`; raise DocumentError where that makes no sense.
 
     To an instant durations are added; two instants may be subtracted where a duration is wanted.
     """
     if not parts:
         raise at.error(f"`{word}` needs at least one part")
-    if word != "first" and target.kind in {Kind.TEXT, Kind.TEXTS, Kind.FLAG}:
+    if word == "join" and target.kind not in {Kind.TEXT, Kind.TEXTS}:
+        raise at.error(f"`join` does not give a {target.kind}", key=True)
+    if word not in {"first", "join"} and target.kind in {Kind.TEXT, Kind.TEXTS, Kind.FLAG}:
         raise at.error(f"a {target.kind} cannot be computed", key=True)
-    kinds = [target] * len(parts)
+    kinds = [TEXT if word == "join" else target] * len(parts)
     if target.kind is Kind.TIME and word in {"add", "subtract"}:
         kinds[1:] = [SPAN] * (len(parts) - 1)
     elif target.kind is Kind.DURATION and word == "subtract":
@@ -40,9 +44,11 @@ def combine(word: str, parts: list[Expr], target: Target, at: Cursor, compile_pa
     codes, code = [getter.code for getter in getters], None
     if word == "first":
         get, code = _first(gets), ink.first(codes)
-    elif word in {"max", "min"}:
-        get = _chosen(max if word == "max" else min, gets)
-        code = ink.chosen(">=" if word == "max" else "<=", codes, get)
+    elif word == "join":
+        get = _joined(gets, separator, several=target.kind is Kind.TEXTS)
+    elif word == "max":
+        get = _greatest(gets)
+        code = ink.greatest(codes, get)
     else:
         get = _total(gets, 1 if word == "add" else -1, target)
         code = None if target.kind is Kind.TIME else ink.total("+" if word == "add" else "-", codes, get)
@@ -60,10 +66,19 @@ def _first(gets: list[Get]) -> Get:
     return get
 
 
-def _chosen(choose: Callable[[list[Any]], Any], gets: list[Get]) -> Get:
+def _joined(gets: list[Get], separator: str, *, several: bool) -> Get:
+    """Put texts that are there one behind the other."""
+
     def get(row: Row, is_: Outcome | None, ear: Ear) -> Any:
-        found = [value for part in gets if (value := part(row, is_, ear)) is not None]
-        return choose(found) if found else None
+        text = separator.join([part for one in gets if (part := one(row, is_, ear))])
+        return ((text,) if several else text) if text else None
+
+    return get
+
+
+def _greatest(gets: list[Get]) -> Get:
+    def get(row: Row, is_: Outcome | None, ear: Ear) -> Any:
+        return max((value for part in gets if (value := part(row, is_, ear)) is not None), default=None)
 
     return get
 

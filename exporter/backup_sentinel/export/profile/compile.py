@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from backup_sentinel.document import Document
+from backup_sentinel.document import Document, nearest
 
 from .body import Meta
 from .convert import long_duration
@@ -22,7 +22,9 @@ from .scope import TEXT, Cursor, Scope
 class CompiledResource:
     """A resource of a profile: its type, its plans (for `explain`), and the machine that reads it."""
 
-    def __init__(self, resource: Resource, at: Cursor, dialect: str) -> None:
+    def __init__(
+        self, resource: Resource, at: Cursor, dialect: str, beside: ResourceType | None = None
+    ) -> None:
         self.source = resource
         self.at = at
         scope = Scope()
@@ -36,12 +38,20 @@ class CompiledResource:
             ]
         ]
         self.type = _type(resource, at)
+        if beside is not None:
+            self.type = msgspec.structs.replace(self.type, beside=beside)
         self.machine = _machine(self.type, self.plans, scope)
 
     @property
     def name(self) -> str:
         """The name as in `kubectl get`."""
         return self.type.name
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its events may tell of, as far as the profile lists it."""
+        events = (plan.record for plan in self.plans if plan.record.record == "event")
+        return tuple(word for record in events if record.outcome is not None for word in record.outcome.map)
 
 
 class Profile:
@@ -54,6 +64,7 @@ class Profile:
         self.title = source.title
         self.documentation = source.documentation
         self.since = source.since
+        self.not_known = tuple(source.not_known)
         self.source = source
         self.resources = resources
         self.document = document
@@ -72,13 +83,29 @@ def compile_profile(document: Document, dialect: str | None = None) -> Profile:
     resources: dict[str, CompiledResource] = {}
     for number, resource in enumerate(source.resources):
         at = Cursor(document, ("resources", number))
-        compiled = CompiledResource(resource, at, dialect if dialect is not None else source.dialect)
+        compiled = CompiledResource(
+            resource,
+            at,
+            dialect if dialect is not None else source.dialect,
+            _beside(resource, at, resources),
+        )
         if compiled.name in resources:
             raise at.at("plural").error(
                 f"{compiled.name} is described twice", hint="use `also` for a second record of an object"
             )
         resources[compiled.name] = compiled
     return Profile(source, tuple(resources.values()), document)
+
+
+def _beside(resource: Resource, at: Cursor, known: dict[str, CompiledResource]) -> ResourceType | None:
+    """Return the resource that must be served for this one to be read."""
+    if resource.beside is None:
+        return None
+    if resource.beside not in known:
+        raise at.at("beside").error(
+            f"no resource before this one is `{resource.beside}`", hint=nearest(resource.beside, known)
+        )
+    return known[resource.beside].type
 
 
 def _type(resource: Resource, at: Cursor) -> ResourceType:
@@ -99,7 +126,7 @@ def _type(resource: Resource, at: Cursor) -> ResourceType:
         aggregated=resource.aggregated,
         poll=poll,
         selector=resource.selector,
-        costly=resource.costly,
+        field_selector=resource.field_selector,
     )
 
 

@@ -87,6 +87,14 @@ def _outcome(plan: Plan, pen: Pen, *, inline: bool) -> str:
     return f"outcome, phase = {pen.bind(verdict.decide)}(row, ear)"
 
 
+def _clock(plan: Plan) -> str:
+    """Write the instant that orders the runs; for the start or end of a run its creation stands in, where that is known."""
+    clock = plan.record.clock
+    if clock == "created":
+        return "f_created"
+    return f"f_created if f_{clock} is None else f_{clock}" if "created" in plan.fields else f"f_{clock}"
+
+
 def _expanded(plan: Plan, build: Build) -> Build:
     """Make records of each element; the object is asked `where` once for each, since that may speak of the element."""
     elements = plan.elements
@@ -130,22 +138,30 @@ def _assembly(plan: Plan, pen: Pen) -> list[str]:
             "phase": "phase",
             "reason": "reason",
         }
-        started = plan.record.clock == "started" and "started" in fields
-        given["clock"] = "f_created if f_started is None else f_started" if started else "f_created"
-        given |= {flag: "True" for flag in ("synced_copies", "sampled") if getattr(plan.record, flag)}
+        given["clock"] = _clock(plan)
+        flags = ("synced_copies", "sampled", "restore_point")
+        given |= {flag: "True" for flag in flags if getattr(plan.record, flag)}
     if word == "location":
         message = "f_message" if "message" in fields else "None"
         lines.append(f"reason = ({reason}classify({message})) if {given.get('available')} is False else None")
         given["reason"] = "reason"
     if word == "volume":
         given |= {"outcome": "outcome", "action": "action"}
-    defaults: dict[str, Any] = {"run": "", "failed": False, "dialect": plan.dialect}
+    if word == "event":
+        given["outcome"] = "outcome"
+    defaults: dict[str, Any] = {
+        "run": "",
+        "failed": False,
+        "dialect": plan.dialect,
+        "word": "",
+        "subject": "",
+    }
     for known in msgspec.structs.fields(plan.maker):
         stand_in: Any = defaults.get(
             known.name, None if known.default is msgspec.NODEFAULT else known.default
         )
         if known.name in plan.fields and stand_in is not None:
             given[known.name] = f"{stand_in!r} if f_{known.name} is None else f_{known.name}"
-    if word == "schedule" and "dialect" not in fields:
+    if word in {"schedule", "preset"} and "dialect" not in fields:
         given["dialect"] = repr(plan.dialect)
     return [*lines, f"return (maker({', '.join(f'{name}={text}' for name, text in given.items())}),)"]

@@ -9,6 +9,7 @@ from backup_sentinel.model import Outcome
 from . import ink
 from .aggregate import AGGREGATES, compile_aggregate
 from .cast import caster, formats
+from .cause import compile_cause
 from .combine import combine
 from .condition import compile_condition, regex
 from .convert import Format, Kind
@@ -18,16 +19,18 @@ from .oddity import Ear
 from .prune import SCALARS
 from .schema import Condition, Expr, Expression
 from .scope import TEXT, Cursor, Scope, Use
-from .step import json_step, map_step, match_step
+from .step import json_step, map_step, match_step, write_step
 from .targets import TEXT as TEXT_TARGET
 from .targets import Target
 from .template import compile_template
 
-_SINGLE = ("path", "owner", "template", "last")
+_SINGLE = ("path", "owner", "template", "cause", "last")
 """Sources that give a raw value, which still has to be read as what the target holds."""
 _LISTS = ("first", "add", "subtract")
-SOURCES = ("path", "first", "value", "owner", "template", "test", "add", "subtract", *sorted(AGGREGATES))
-STEPS = ("json", "match", "map")
+SOURCES = (
+    "path", "first", "value", "owner", "template", "cause", "test", "add", "subtract", *sorted(AGGREGATES)
+)  # fmt: skip
+STEPS = ("json", "match", "map", "write")
 
 
 def compile_expression(expr: Expr, target: Target, at: Cursor, scope: Scope) -> Getter:
@@ -38,7 +41,8 @@ def compile_expression(expr: Expr, target: Target, at: Cursor, scope: Scope) -> 
     steps = [word for word in STEPS if getattr(expr, word) is not None]
     if steps and source not in {*_SINGLE, "first", "join"}:
         raise at.at(steps[0]).error(f"`{steps[0]}` does not go with `{source}`", key=True)
-    getter = _source(source, expr, TEXT_TARGET if steps and source == "first" else target, at, scope)
+    texts = steps and source in {"first", "join"}
+    getter = _source(source, expr, TEXT_TARGET if texts else target, at, scope)
     if steps:
         _steps(getter, expr, source, at)
     if steps or source in _SINGLE:
@@ -86,14 +90,14 @@ class _Short(Cursor):
 def _source(source: str, expr: Expression, target: Target, at: Cursor, scope: Scope) -> Getter:
     """Compile what an expression starts from."""
     parts, here = getattr(expr, source), at.at(source)
-    if source in _LISTS or (source in {"max", "min"} and isinstance(parts, list)):
-        return combine(
-            source,
-            parts,
-            target,
-            here,
-            lambda part, kind, place: compile_expression(part, kind, place, scope),
-        )
+    if source in _LISTS or (source in {"max", "join"} and isinstance(parts, list)):
+
+        def inner(part: Expr, kind: Target, place: Cursor) -> Getter:
+            return compile_expression(part, kind, place, scope)
+
+        return combine(source, parts, target, here, inner, separator=expr.separator)
+    if source == "cause":
+        return compile_cause(parts, here, scope)
     if source in AGGREGATES:
         get, uses = compile_aggregate(source, parts, expr, target, at, scope)
         return Getter(get, uses, [source])
@@ -132,7 +136,7 @@ def _types(expr: Expression, target: Target) -> frozenset[type]:
     """Say which JSON types a plain path may have: those of its formats, or of the kind of its target."""
     if expr.json is not None or expr.match is not None:
         return TEXT
-    if expr.map is not None:
+    if expr.map is not None or expr.write is not None:
         return SCALARS
     match target.kind:
         case Kind.FLAG:
@@ -145,7 +149,7 @@ def _types(expr: Expression, target: Target) -> frozenset[type]:
 
 
 def _steps(getter: Getter, expr: Expression, source: str, at: Cursor) -> None:
-    """Put `json`, `match` and `map` behind a source."""
+    """Put `json`, `match`, `map` and `write` behind a source."""
     name = getter.uses[0].name if getter.uses else source
     if expr.json is not None:
         getter.get = json_step(getter.get, expr.json, name, at.at("json"))
@@ -158,9 +162,14 @@ def _steps(getter: Getter, expr: Expression, source: str, at: Cursor) -> None:
             )
         getter.get = match_step(getter.get, pattern)
         getter.how.append("match")
+    if expr.write is not None and "{}" not in expr.write:
+        raise at.at("write").error("there is no `{}` in it, where the text would go")
     if expr.map is not None:
         getter.get = map_step(getter.get, expr.map, name, fold=expr.fold, lenient=expr.default is not UNSET)
         getter.how.append("map")
+    if expr.write is not None:
+        getter.get = write_step(getter.get, expr.write)
+        getter.how.append(f"write {expr.write}")
 
 
 def _cast(getter: Getter, expr: Expression, target: Target, ways: list[Format]) -> None:

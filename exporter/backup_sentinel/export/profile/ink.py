@@ -62,8 +62,8 @@ def leaf(target: Target, slot: int, get: Callable[..., Any], *, many: bool) -> C
                 return Snippet(f"({v} or None)")
             case Kind.TIME if types == {str}:
                 return Snippet(f"(instant({v}, {'1e30' if target.ahead else 'limit'}) if {v} else None)")
-            case Kind.DURATION if types == {str}:
-                return Snippet(f"(go({v}) if {v} else None)")
+            case Kind.DURATION:
+                return Snippet(f"(None if {v} is None else go({v}) if {v}.__class__ is str else {call})")
             case Kind.COUNT | Kind.SIZE:
                 return Snippet(
                     f"({v} if {v} is None or ({v}.__class__ is int and 0 <= {v} < 1e18) else {call})"
@@ -114,15 +114,15 @@ def first(codes: list[Code]) -> Code:
     return write
 
 
-def chosen(sign: str, codes: list[Code], get: Callable[..., Any]) -> Code:
-    """Write the greatest (`>=`) or least (`<=`) of values that are always there; else the call."""
+def greatest(codes: list[Code], get: Callable[..., Any]) -> Code:
+    """Write the greatest of values that are always there; else the call."""
 
     def write(pen: Pen) -> Snippet:
         text, sure = codes[0](pen)
         for code in codes[1:]:
             one, other, inner = pen.temp(), pen.temp(), code(pen)
             sure = sure and inner.sure
-            text = f"({one} if ({one} := {text}) {sign} ({other} := {inner.text}) else {other})"
+            text = f"({one} if ({one} := {text}) >= ({other} := {inner.text}) else {other})"
         return Snippet(text, sure=True) if sure else pen.call(get)
 
     return write

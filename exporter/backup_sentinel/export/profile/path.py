@@ -3,8 +3,9 @@
     name            a key: letters, digits, `_` and `-`
     ["any/key.x"]   a key with dots or slashes, as labels and annotations have
     [0]  [-1]       an element of a list, from the front or the back
-    [type=Ready]    the first element of a list whose `type` is `Ready`; [name="a b"] quotes the value
-    [*]             every element of a list
+    [type=Ready]    the first element of a list whose `type` is `Ready`; [name="a b"] quotes the value;
+                    inside `expand` [type=@key] asks for the key of the element
+    [*]             every element of a list; [*type=Ready,status=True] only those that have these texts
     .*              every value of a mapping
     @  @.name @key  inside `expand`: the element itself, a part of it, its key
 
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _BRACKET = re.compile(
-    r"""\[(?:(?P<all>\*)|(?P<index>-?\d{1,6})|(?P<quoted>"[^"]*"|'[^']*')"""
+    r"""\[(?:(?P<all>\*(?P<pairs>[^\]]*))|(?P<index>-?\d{1,6})|(?P<quoted>"[^"]*"|'[^']*')"""
     r"""|(?P<key>[A-Za-z0-9_./-]+)=(?P<value>"[^"]*"|'[^']*'|[^\]"']+))\]"""
 )
+_PAIR = re.compile(r"([A-Za-z0-9_./-]+)=([^,=]+)(?:,|$)")
 _FLAT = ("labels", "annotations")
 
 
@@ -65,10 +67,12 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Take every element of a list."""
+    """Take every element of a list, or those that have these texts at these keys."""
+
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return "[*]"
+        return f"[*{','.join(f'{key}={value}' for key, value in self.pairs)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,10 @@ def _bracket(text: str, at: int) -> tuple[Step, int]:
             "a bracket is not understood", at, 'write [*], [0], [-1], [type=Ready] or ["key/with.dots"]'
         )
     if found["all"]:
-        return Each(), found.end()
+        pairs = tuple((pair[1], pair[2]) for pair in _PAIR.finditer(found["pairs"]))
+        if ",".join(f"{key}={value}" for key, value in pairs) != found["pairs"]:
+            raise PathError("a choice of elements is not understood", at, "write [*type=Ready,status=True]")
+        return Each(pairs), found.end()
     if found["index"]:
         return Index(int(found["index"])), found.end()
     if found["quoted"]:

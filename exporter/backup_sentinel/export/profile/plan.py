@@ -53,12 +53,29 @@ def compile_record(record: Record, at: Cursor, scope: Scope, dialect: str) -> Pl
     for name in NEEDED[word]:
         if name not in plan.fields:
             raise at.error(f"a {word} needs the field `{name}`")
-    for name, path in IMPLIED.items():
-        if name in targets and name not in plan.fields:
-            plan.fields[name] = (targets[name], compile_expression(path, targets[name], at, scope))
+    if record.clock != "created" and record.clock not in plan.fields:
+        raise at.at("clock").error(f"the clock is `{record.clock}`, which is not among the fields")
+    _imply(plan, at, scope)
     if word == "schedule":
         plan.fields |= {name: (TEXT, getter) for name, getter in promises(scope).items()}
     return plan
+
+
+def _imply(plan: Plan, at: Cursor, scope: Scope) -> None:
+    """Add the fields that stand where they always stand."""
+    record, targets = plan.record, FIELDS[plan.record.record]
+    for name, path in IMPLIED.items():
+        if name not in targets or name in plan.fields:
+            continue
+        if name == "created" and record.sampled:  # of the object, which is there for many runs
+            if record.clock == "created":
+                raise at.at("sampled").error(
+                    "the creation of the object orders no runs",
+                    key=True,
+                    hint="say `clock: started` or `ended`",
+                )
+            continue
+        plan.fields[name] = (targets[name], compile_expression(path, targets[name], at, scope))
 
 
 def _verdict(record: Record, at: Cursor, scope: Scope) -> Verdict | None:

@@ -15,7 +15,7 @@ from backup_sentinel.errors import ProblemReason
 
 from .oddity import Refusal
 from .path import Each, Find, Key, Path, Step, Values
-from .walk import name, text, walk
+from .walk import chosen, name, text, walk
 
 Row = tuple[Any, ...]
 SCALARS = frozenset({str, int, float, bool})
@@ -81,6 +81,9 @@ class Node:
         self.items = self.items or Node()
         if isinstance(step, Find):
             self.items.keys.setdefault(step.key, Node()).types |= SCALARS
+        elif isinstance(step, Each):
+            for key, _ in step.pairs:
+                self.items.keys.setdefault(key, Node()).types |= SCALARS
         return self.items
 
     @property
@@ -243,6 +246,9 @@ def _picker(
     each = _picker(part, rest, want)
     if isinstance(step, (Each, Values)):
         flat = not outer and any(isinstance(later, (Each, Values)) for later in rest)
+        if isinstance(step, Each) and step.pairs:
+            choose = _chooser(step, part)
+            return lambda value: None if value is None else _each(choose(value), each, flat)
         return lambda value: None if value is None else _each(value, each, flat)
     if isinstance(step, Find):
         return _finder(step, part, each)
@@ -263,6 +269,18 @@ def _finder(step: Find, part: Node, each: Callable[[Any], Any]) -> Callable[[Any
         return each(None)
 
     return pick
+
+
+def _chooser(step: Each, part: Node) -> Callable[[list[Any]], list[Any]]:
+    """Return a function that keeps the elements that have the texts that a step asks for."""
+    if part.shape != "struct":
+        return lambda value: chosen(value, step)
+    pairs = [(part.names[key], wanted) for key, wanted in step.pairs]
+    return lambda value: [
+        element
+        for element in value
+        if element is not None and all(text(getattr(element, name)) == wanted for name, wanted in pairs)
+    ]
 
 
 def _of(element: Any, key: str) -> Any:

@@ -4,8 +4,8 @@ Ordinary objects are decoded and read in one go. Whatever is not ordinary, down 
 thousands, is read again with care, so that no object is lost for the sake of another.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
 
 import msgspec
 from msgspec import Raw, Struct
@@ -25,7 +25,8 @@ _BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 class ResourceType(Struct, frozen=True):
     """A resource of the Kubernetes API as a profile describes it.
 
-    `versions` are in order of preference, `poll` is in seconds and None for resources that are watched.
+    `versions` are in order of preference, `poll` is in seconds and None for resources that are watched. The server applies
+    `selector` (labels) and `field_selector`. Only where `beside` is served this one is of interest.
     """
 
     group: str
@@ -36,7 +37,8 @@ class ResourceType(Struct, frozen=True):
     aggregated: bool = False
     poll: float | None = None
     selector: str | None = None
-    costly: bool = False
+    field_selector: str | None = None
+    beside: "ResourceType | None" = None
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ class Reading(Struct, gc=False):
 class Page(Struct):
     """One answer to a list request; `continue_token` is None on the last page, `remaining` a hint of the server."""
 
-    items: list[Reading]
+    items: Sequence[Reading]
     resource_version: str | None
     continue_token: str | None
     remaining: int | None
@@ -102,6 +104,8 @@ class Reader:
         self._now = now
         self._keys = Keys(cluster, operator)
         self._only = machine.fast[0] if len(machine.fast) == 1 else None
+        # Other API servers than Kubernetes' own may leave out the namespace.
+        self._homed = machine.type.namespaced and not machine.type.aggregated
 
     def page(self, body: bytes) -> Page:
         """Read an answer to a list request; raise PageError where it is no list."""
@@ -111,22 +115,14 @@ class Reader:
         except _BROKEN:
             return self._broken_page(body, now)
         check(page.kind)
-        ear, readings, raws = Strict(now), [], None
-        read = self._read
-        for number, decoded in enumerate(page.items or ()):
-            try:
-                readings.append(read(decoded, ear))
-            except _ODD:
-                raws = raws or split(body).items or []
-                readings.append(self.read(bytes(raws[number]), now)[0])
-        return _page(page.metadata, readings)
+        return _page(page.metadata, _Readings(self, page.items or [], body, now))
 
     def item(self, raw: Raw | bytes) -> Item:
         """Read one object; never raises for what is in it."""
         now = self._now()
         try:
             decoded = self._machine.item.decode(raw)
-            return Item(self._read(decoded, Strict(now)), self._machine.version(decoded))
+            return Item(self.ordinary(decoded, Strict(now)), self._machine.version(decoded))
         except (*_BROKEN, *_ODD):
             return Item(*self.read(bytes(raw), now))
 
@@ -146,17 +142,17 @@ class Reader:
         row = row_of(self._machine.wanted, value, ear.odd)
         name, namespace, uid, version = (None if value is ODD else value for value in row[:4])
         row = (name, namespace, uid, version, *row[4:])
-        if not name or (self.type.namespaced and not namespace):
+        if not name or (self._homed and not namespace):
             ear.odd(ProblemReason.NO_IDENTITY, "metadata", "no name" if not name else "no namespace")
             return Reading(namespace or "", name or "", uid, (), ear.problems), version
         records = tuple(record for build in self._machine.careful for record in build(row, ear, self._keys))
         return Reading(namespace or "", name, uid, records, ear.problems), version
 
-    def _read(self, decoded: Any, ear: Strict) -> Reading:
+    def ordinary(self, decoded: Any, ear: Strict) -> Reading:
         """Read an ordinary object; raise one of `_ODD` where it is not."""
         row = self._machine.extract(decoded)
         name, namespace = row[0], row[1] or ""
-        if not name or (not namespace and self.type.namespaced):
+        if not name or (not namespace and self._homed):
             raise Refusal
         if self._only is not None:
             return Reading(namespace, name, row[2], self._only(row, ear, self._keys))
@@ -168,13 +164,46 @@ class Reader:
         readings = []
         for raw in page.items or ():
             try:
-                readings.append(self._read(self._machine.item.decode(raw), Strict(now)))
+                readings.append(self.ordinary(self._machine.item.decode(raw), Strict(now)))
             except (*_BROKEN, *_ODD):
                 readings.append(self.read(bytes(raw), now)[0])
         return _page(page.metadata, readings)
 
 
-def _page(meta: Meta, readings: list[Reading]) -> Page:
+class _Readings(Sequence[Reading]):
+    """The objects of a page, read when they are asked for, so that nobody has to wait for a whole page."""
+
+    def __init__(self, reader: Reader, decoded: list[Any], body: bytes, now: float) -> None:
+        self._reader = reader
+        self._decoded = decoded
+        self._body = body
+        self._now = now
+        self._raws: list[Raw] | None = None
+
+    def __len__(self) -> int:
+        return len(self._decoded)
+
+    @overload
+    def __getitem__(self, at: int) -> Reading: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Reading]: ...
+    def __getitem__(self, at: int | slice) -> Reading | list[Reading]:
+        ear = Strict(self._now)
+        if isinstance(at, slice):
+            return [self._read(number, ear) for number in range(*at.indices(len(self)))]
+        return self._read(at, ear)
+
+    def _read(self, number: int, ear: Strict) -> Reading:
+        decoded = self._decoded[number]
+        try:
+            return self._reader.ordinary(decoded, ear)
+        except _ODD:
+            if self._raws is None:
+                self._raws = split(self._body).items or []
+            return self._reader.read(bytes(self._raws[number]), self._now)[0]
+
+
+def _page(meta: Meta, readings: Sequence[Reading]) -> Page:
     return Page(readings, meta.resource_version or None, meta.continue_ or None, meta.remaining)
 
 

@@ -15,7 +15,7 @@ from backup_sentinel.model import Outcome
 Scalar = str | int | float | bool | None
 Plain = dict[str, object]
 """A mapping of plain values, as YAML gives them."""
-Word = Literal["run", "schedule", "location", "repository", "volume", "deletion"]
+Word = Literal["run", "schedule", "preset", "location", "repository", "volume", "deletion", "event"]
 
 
 class Condition(Struct, forbid_unknown_fields=True, kw_only=True, rename={"in_": "in", "not_": "not"}):
@@ -44,11 +44,11 @@ class Expression(Struct, forbid_unknown_fields=True, kw_only=True, rename={"as_"
     """How to get one value. Text alone is short for `{path: ...}`.
 
     One source: `path`; `first` of several that is there; `value`, a constant; `owner`, the name of the owner of this
-    kind; `template`, text with `{paths}`; `test`, true or false; `sum`, `count`, `max`, `min`, `any`, `all`, `join`,
-    `last` over a path with wildcards (`last` by the greatest `by`); `max` and `min` also of several expressions;
-    `add` and `subtract`, absent as soon as one part is.
+    kind; `template`, text with `{paths}`; `test`, true or false; `sum`, `count`, `max`, `join`,
+    `last` over a path with wildcards (`last` by the greatest `by`); `max` and `join` also of several expressions;
+    `add` and `subtract`, absent as soon as one part is; `cause`, the root cause of the nested error at a path.
     Then in this order: `json` decodes text and takes a path inside it, `match` keeps the first group of a regular
-    expression, `map` looks the text up, `as` names the format, `default` stands in for what is absent, and where
+    expression, `map` looks the text up, `write` puts it into a text at `{}`, `as` names the format, `default` stands in for what is absent, and where
     `when` does not hold there is no value at all.
     """
 
@@ -57,14 +57,12 @@ class Expression(Struct, forbid_unknown_fields=True, kw_only=True, rename={"as_"
     value: Scalar | UnsetType = UNSET
     owner: str | None = None
     template: str | None = None
+    cause: str | None = None
     test: Condition | None = None
     sum: str | None = None
     count: str | None = None
     max: "str | list[str | Expression] | None" = None
-    min: "str | list[str | Expression] | None" = None
-    any: str | None = None
-    all: str | None = None
-    join: str | None = None
+    join: "str | list[str | Expression] | None" = None
     last: str | None = None
     add: "list[str | Expression] | None" = None
     subtract: "list[str | Expression] | None" = None
@@ -73,6 +71,7 @@ class Expression(Struct, forbid_unknown_fields=True, kw_only=True, rename={"as_"
     json: str | None = None
     match: str | None = None
     map: dict[str, Scalar] | None = None
+    write: str | None = None
     fold: bool = False
     as_: str | list[str] | None = None
     default: Scalar | UnsetType = UNSET
@@ -92,16 +91,13 @@ class Rule(Struct, forbid_unknown_fields=True, kw_only=True, rename={"is_": "is"
 class Outcomes(Struct, forbid_unknown_fields=True, kw_only=True):
     """What became of a run: the first rule that holds; else the word at `path`, looked up in `map`.
 
-    `absent` is the outcome where there is no word; `otherwise` for words that are in no map. Without `otherwise` an
-    unmapped word is `unknown`, and a problem that the exporter counts: operators invent phases.
+    `absent` is the outcome where there is no word. An unmapped word is `unknown`, and a problem that the exporter counts: operators invent phases.
     """
 
     path: str | None = None
     map: dict[str, Outcome] = msgspec.field(default_factory=dict)
     rules: list[Rule] = msgspec.field(default_factory=list)
     absent: Outcome | None = None
-    otherwise: Outcome | None = None
-    fold: bool = False
 
 
 class Expand(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -118,9 +114,10 @@ class Record(Struct, forbid_unknown_fields=True, kw_only=True):
     """What an object means: one record, or one for each element of `expand`.
 
     `where` is asked before anything else; where it does not hold the object means nothing. `action` is `backup` unless
-    said. `clock` is what orders the runs of a schedule: the creation of the object, or the start of the run.
+    said. `clock` is what orders the runs of a schedule: the creation of the object, the start of the run, or its end where
+    runs never overlap and nothing else is known.
     `synced_copies` says that the operator re-creates such objects from what it finds in a bucket, `sampled` that
-    the object shows only the last of many runs.
+    the object shows only the last of many runs, `restore_point` that it is what a successful run left.
     """
 
     record: Word
@@ -129,9 +126,10 @@ class Record(Struct, forbid_unknown_fields=True, kw_only=True):
     action: Expr | None = None
     fields: dict[str, Expr] = msgspec.field(default_factory=dict)
     outcome: Outcomes | None = None
-    clock: Literal["created", "started"] = "created"
+    clock: Literal["created", "started", "ended"] = "created"
     synced_copies: bool = False
     sampled: bool = False
+    restore_point: bool = False
 
 
 class Example(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -155,8 +153,9 @@ class Resource(Record, forbid_unknown_fields=True, kw_only=True):
     """A resource of the API, and the record that its objects are; `also` lists further records of the same object.
 
     `versions` are in order of preference. `aggregated` resources are served by another API server behind the main one
-    and are polled, as are those with `poll`; all others are watched. `selector` is a label selector that the server
-    applies. `costly` resources are read only where the configuration asks for them. Not installed is no error.
+    and are polled, as are those with `poll`; all others are watched. `selector` is a label selector and `field_selector` a field
+    selector that the server applies. `beside` names another resource of the profile: only where that is served this one is
+    read. Not installed is no error.
     """
 
     group: str
@@ -169,17 +168,22 @@ class Resource(Record, forbid_unknown_fields=True, kw_only=True):
     aggregated: bool = False
     poll: str | None = None
     selector: str | None = None
-    costly: bool = False
+    field_selector: str | None = None
+    beside: str | None = None
     also: list[Record] = msgspec.field(default_factory=list)
     examples: list[Example] = msgspec.field(default_factory=list)
 
 
 class ProfileFile(Struct, forbid_unknown_fields=True, kw_only=True):
-    """A file of the language; `operator` is the name of the file without its ending."""
+    """A file of the language; `operator` is the name of the file without its ending.
+
+    `not_known` tells people what the operator does not say.
+    """
 
     operator: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
     title: str
     documentation: str
+    not_known: list[str] = msgspec.field(default_factory=list)
     since: str = ""
     dialect: str = ""
     resources: Annotated[list[Resource], Meta(min_length=1)]

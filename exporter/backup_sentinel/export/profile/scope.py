@@ -6,8 +6,10 @@ from backup_sentinel.document import Document
 from backup_sentinel.document import Path as Place
 from backup_sentinel.errors import DocumentError
 
-from .path import Each, Path, PathError, Values, parse
+from .path import Each, Find, Path, PathError, Step, Values, parse
 from .prune import ODD, SCALARS, Wanted
+from .walk import text as as_text
+from .walk import walk
 
 PRESENCE: frozenset[type] = frozenset()
 TEXT: frozenset[type] = frozenset({str})
@@ -75,14 +77,60 @@ class Scope:
         self.wanted[key] = Wanted(path, old.types | types, old.whole or whole, outer, old.content or content)
         return self.slots.setdefault(key, len(self.slots))
 
-    def use(self, text: str, at: Cursor, types: frozenset[type] = SCALARS, *, content: bool = False) -> Use:
+    def use(
+        self,
+        text: str,
+        at: Cursor,
+        types: frozenset[type] = SCALARS,
+        *,
+        content: bool = False,
+        whole: bool = False,
+    ) -> Use:
         """Want the path that a text means; raise DocumentError at its character where it means none."""
         path = parsed(text, at)
+        matched = [i for i, step in enumerate(path.steps) if isinstance(step, Find) and step.value[:1] == "@"]
+        if matched:
+            return self._match(text, path, matched[0], at)
         if not path.element:
-            return Use(text, self.slot(path, types, content=content), element=False, many=path.many)
+            slot = self.slot(path, types, content=content, whole=whole)
+            return Use(text, slot, element=False, many=path.many)
         if self.elements is None:
             raise at.error("`@` is the element of `expand`, and there is none here")
-        return Use(text, self.elements.slot(path, types, content=content), element=True, many=path.many)
+        slot = self.elements.slot(path, types, content=content, whole=whole)
+        return Use(text, slot, element=True, many=path.many)
+
+    def _match(self, text: str, path: Path, number: int, at: Cursor) -> Use:
+        """Want the list whose element is chosen by a value of the element that `expand` is at."""
+        step = path.steps[number]
+        assert isinstance(step, Find)
+        if self.elements is None or path.element or path.many:
+            raise at.error(
+                f"`{step.value}` chooses one element of another list, inside `expand` only",
+                offset=text.find(step.value),
+            )
+        slot = self.slot(Path(path.steps[:number]), PRESENCE, whole=True)
+        key = self.use(step.value, at, content=False)
+        return Match(text, slot, key, step.key, path.steps[number + 1 :])
+
+
+class Match(Use):
+    """A path through the element of another list that has a text of the element of `expand`."""
+
+    __slots__ = ("key", "steps", "wanted")
+
+    def __init__(self, name: str, slot: int, wanted: Use, key: str, steps: tuple[Step, ...]) -> None:
+        super().__init__(name, slot, element=True, many=False)
+        self.wanted, self.key, self.steps = wanted, key, steps
+
+    def get(self, row: tuple[Any, ...]) -> Any:
+        """Return the value; nothing where no element has that text."""
+        wanted = as_text(self.wanted.get(row))
+        found = None if row[self.slot] is ODD or not wanted else row[self.slot]
+        return walk(found, (Find(self.key, wanted or ""), *self.steps), lambda *_: None)
+
+    def odd(self, row: tuple[Any, ...]) -> bool:
+        """Tell whether the list could not be taken."""
+        return row[self.slot] is ODD
 
 
 class Elements:
@@ -109,7 +157,7 @@ class Elements:
         if self.single and isinstance(base.steps[-1], Values):
             self._keys = scope.slot(Path(base.steps[:-1]), PRESENCE, whole=True)
 
-    def slot(self, path: Path, types: frozenset[type], *, content: bool) -> int:
+    def slot(self, path: Path, types: frozenset[type], *, content: bool, whole: bool = False) -> int:
         """Want a path of each element; return the number of its value in the last part of the row."""
         if path.key:
             return 0
@@ -118,7 +166,9 @@ class Elements:
             self._columns.append([])
         column = self._paths[path] - 1
         self._columns[column] = [
-            self._scope.slot(Path(base.steps + path.steps), types, outer=self.single, content=content)
+            self._scope.slot(
+                Path(base.steps + path.steps), types, outer=self.single, content=content, whole=whole
+            )
             for base in self.bases
         ]
         return column + 1

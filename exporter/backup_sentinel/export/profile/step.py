@@ -53,6 +53,16 @@ def match_step(inner: Get, pattern: re.Pattern[str]) -> Get:
     return get
 
 
+def write_step(inner: Get, form: str) -> Get:
+    """Put text into another one, in the place of `{}`."""
+
+    def get(row: tuple[Any, ...], is_: Outcome | None, ear: Ear) -> Any:
+        value = text(inner(row, is_, ear))
+        return form.replace("{}", value) if value else None
+
+    return get
+
+
 def map_step(inner: Get, table: dict[str, Scalar], name: str, *, fold: bool, lenient: bool) -> Get:
     """Look text up; what is not in the table is an unknown phase, unless there is a default for it."""
     words = {key.casefold(): value for key, value in table.items()} if fold else table

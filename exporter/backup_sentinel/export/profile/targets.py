@@ -5,11 +5,11 @@
 
 from typing import NamedTuple
 
-from backup_sentinel.model import Deletion, Location, Repository, Run, Schedule, Volume
+from backup_sentinel.model import Deletion, Event, Location, Preset, Repository, Run, Schedule, Volume
 
 from .convert import Kind
 
-Maker = type[Run | Schedule | Location | Repository | Volume | Deletion]
+Maker = type[Run | Schedule | Preset | Location | Repository | Volume | Deletion | Event]
 
 
 class Target(NamedTuple):
@@ -73,7 +73,10 @@ FIELDS: dict[str, dict[str, Target]] = {
         "start_grace": SPAN,
         "target_namespaces": TEXTS,
         "message": TEXT,
+        "preset": TEXT,
+        "preset_namespace": TEXT,
     },
+    "preset": {"name": TEXT, "crons": TEXTS, "dialect": TEXT, "timezone": TEXT},
     "location": {
         "name": TEXT,
         "available": FLAG,
@@ -98,21 +101,26 @@ FIELDS: dict[str, dict[str, Target]] = {
         "message": TEXT,
     },
     "deletion": {"name": TEXT, "run": TEXT, "failed": FLAG, "message": TEXT},
+    "event": {"name": TEXT, "word": TEXT, "subject": TEXT, "at": PAST, "times": COUNT, "message": TEXT},
 }
 
 MAKERS: dict[str, Maker] = {
     "run": Run,
     "schedule": Schedule,
+    "preset": Preset,
     "location": Location,
     "repository": Repository,
     "volume": Volume,
     "deletion": Deletion,
+    "event": Event,
 }
 
 NEEDED = {
     "volume": ("run",),
     "deletion": ("run", "failed"),
+    "event": ("word", "subject"),
     "schedule": (),
+    "preset": ("crons",),
     "run": (),
     "location": (),
     "repository": (),
@@ -122,7 +130,7 @@ NEEDED = {
 IMPLIED = {"name": "metadata.name", "created": "metadata.creationTimestamp"}
 """Where a field stands if the profile does not say."""
 
-OUTCOMES = frozenset({"run", "volume"})
+OUTCOMES = frozenset({"run", "volume", "event"})
 """Records that have an outcome."""
 
 ACTIONS = frozenset({"run", "schedule", "volume"})

@@ -30,14 +30,13 @@ class Verdict:
             self.use = scope.use(rules.path, at.at("path"), TEXT if only_words else SCALARS)
             if self.use.many:
                 raise at.at("path").error("the word for an outcome is one value, this path gives many")
-        self._fold = rules.fold
-        self._map = {word.casefold() if rules.fold else word: is_ for word, is_ in rules.map.items()}
-        self._absent, self._otherwise = rules.absent, rules.otherwise
+        self._map = dict(rules.map)
+        self._absent = rules.absent
         self._rules: list[tuple[Outcome, Test]] = [
             (rule.is_, compile_condition(rule.when, at.at("rules", i, "when"), scope))
             for i, rule in enumerate(rules.rules)
         ]
-        plain = only_words and not self._rules and not rules.fold
+        plain = only_words and not self._rules
         self.slot = self.use.slot if self.use is not None and plain and not self.use.element else None
         self.table: dict[Any, Outcome] = dict(self._map)
         if self._absent is not None:
@@ -54,7 +53,7 @@ class Verdict:
             return Outcome.UNKNOWN, None
         if phase is None and self._absent is not None:
             return self._absent, None
-        known = self._map.get((phase.casefold() if self._fold else phase) if phase else "") or self._otherwise
+        known = self._map.get(phase or "")
         if known is None:
             name = self.use.name if self.use is not None else "outcome"
             ear.odd(

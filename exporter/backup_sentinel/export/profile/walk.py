@@ -38,12 +38,23 @@ def walk(value: Any, steps: tuple[Step, ...], odd: Odd, *, outer: bool = False, 
                 (e for e in value if isinstance(e, dict) and text(e.get(step.key)) == step.value), None
             )
         else:
-            parts = list(value.values()) if isinstance(step, Values) else value
+            parts = list(value.values()) if isinstance(step, Values) else chosen(value, step)
             found = [walk(part, steps, odd, at=here + 1) for part in parts]
             if outer or not any(isinstance(later, (Each, Values)) for later in steps[here + 1 :]):
                 return found
             return [leaf for part in found if part is not None for leaf in part]
     return value
+
+
+def chosen(value: list[Any], step: Each) -> list[Any]:
+    """Return the elements of a list that have the texts that a step asks for."""
+    if not step.pairs:
+        return value
+    return [
+        part
+        for part in value
+        if isinstance(part, dict) and all(text(part.get(key)) == wanted for key, wanted in step.pairs)
+    ]
 
 
 def text(value: Any) -> str | None:

@@ -1,0 +1,268 @@
+"""The language is as large as the shipped profiles need, and the program knows no operator."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from backup_sentinel.document import Document
+from backup_sentinel.errors import DocumentError
+from backup_sentinel.export.profile import Profile, load_profiles
+from backup_sentinel.export.profile.compile import compile_profile
+from backup_sentinel.export.profile.convert import FORMATS
+from backup_sentinel.export.profile.path import Each, Find, Index, Key, PathError, Values, parse
+from backup_sentinel.export.profile.schema import (
+    Condition,
+    Example,
+    Expand,
+    Expression,
+    Outcomes,
+    ProfileFile,
+    Resource,
+    Rule,
+)
+from backup_sentinel.export.profile.targets import FIELDS
+from backup_sentinel.model import Repository, Run, Schedule
+
+from .conftest import Read
+
+PROFILES = load_profiles()
+STRUCTS = (Condition, Expression, Rule, Outcomes, Expand, Resource, Example, ProfileFile)
+RESERVED = {
+    "unix", "unix-ms", "unix-ns", "milliseconds", "nanoseconds", "human-1000", "clock",  # a table of formats, each one row
+}  # fmt: skip
+
+
+def inside(value: Any) -> Iterator[Any]:
+    """Yield every value inside a value."""
+    yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if isinstance(value, msgspec.Struct):
+        parts = [getattr(value, name) for name in value.__struct_fields__]
+    for part in parts:
+        yield from inside(part)
+
+
+EVERYTHING = [part for profile in PROFILES for part in inside(profile.source)]
+
+
+@pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)
+def test_every_construct_is_used_by_a_shipped_profile(kind: type[msgspec.Struct]) -> None:
+    used = set()
+    for part in EVERYTHING:
+        if isinstance(part, kind):
+            plain = msgspec.structs.asdict(part)
+            defaults = {
+                f.name: f.default if f.default_factory is msgspec.NODEFAULT else f.default_factory()
+                for f in msgspec.structs.fields(kind)
+            }
+            used |= {name for name, value in plain.items() if value != defaults[name]}
+    assert {f.name for f in msgspec.structs.fields(kind)} - used == set()
+
+
+def test_every_kind_of_record_and_every_clock_is_used() -> None:
+    plans = [plan for profile in PROFILES for resource in profile.resources for plan in resource.plans]
+    assert {plan.record.record for plan in plans} == set(FIELDS)
+    assert {plan.record.clock for plan in plans} == {"created", "started", "ended"}
+
+
+def test_every_step_of_a_path_is_used() -> None:
+    used: set[Any] = set()
+    for text in EVERYTHING:
+        if isinstance(text, str):
+            try:
+                path = parse(text)
+            except PathError:
+                continue
+            for step in path.steps:
+                used.add(type(step))
+                used |= {"choice"} if isinstance(step, Each) and step.pairs else set()
+    assert used >= {Key, Find, Each, "choice"}
+    assert used | {Index, Values} >= {Key, Index, Find, Each, Values}
+
+
+def test_every_format_is_used() -> None:
+    declared = set()
+    for part in EVERYTHING:
+        if isinstance(part, Expression) and part.as_ is not None:
+            declared |= {part.as_} if isinstance(part.as_, str) else set(part.as_)
+    defaults = {"rfc3339", "go", "bytes", "number"}
+    assert set(FORMATS) - declared - defaults <= RESERVED
+
+
+def test_no_operator_is_named_in_the_program() -> None:
+    """But in parsers of what several write, and in the simulation of one: they say whose ways they follow."""
+    root = Path(str(files("backup_sentinel")))
+    names = {profile.operator for profile in PROFILES} - {"jobs", "velero"}
+    names |= {"kasten", "k10", "kubedr", "restic"} - {"restic"}
+    pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sorted(names)), re.IGNORECASE)
+    allowed = ("demo/", "export/cron/", "relay/", "generate/")
+    found = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for path in sorted(root.rglob("*.py"))
+        if not str(path.relative_to(root)).startswith(allowed)
+        for line in path.read_text("utf-8").splitlines()
+        if pattern.search(line.partition("#")[0]) and "Source:" not in line and '"""' not in line
+    ]
+    assert found == []
+
+
+def test_the_language_is_one_page() -> None:
+    page = files("backup_sentinel.export.profile").joinpath("README.md").read_text("utf-8")
+    assert len(page.splitlines()) <= 120
+    assert len(page.split()) <= 1200
+
+
+RUN = """
+  - group: g
+    versions: [v1]
+    kind: K
+    plural: ks
+    record: run
+    outcome: {{path: status.phase, map: {{Done: succeeded, Bad: failed}}, absent: pending}}
+    {more}
+"""
+
+
+def test_join_of_expressions_leaves_out_what_is_missing(read: Read) -> None:
+    more = """fields:
+      message:
+        join: [status.a, {join: "status.b[*]", separator: ",", write: "b={}"}, {path: status.c, write: "<{}>"}]
+        separator: " "
+"""
+    body = RUN.format(more=more)
+    for status, told in (
+        ({"a": "x", "b": [1, 2], "c": "y"}, "x b=1,2 <y>"),
+        ({"b": [True]}, "b=true"),
+        ({"b": []}, None),
+    ):
+        [record] = read(body, {"status": status}).records
+        assert isinstance(record, Run)
+        assert record.message == told
+
+
+def test_the_cause_of_anything(read: Read) -> None:
+    body = RUN.format(more="fields: {message: {cause: status.error}}")
+    for error, told in (
+        ({"message": "a", "cause": '{"message":"b"}'}, "b"),
+        (["x", {"error": "y"}], "x; y"),
+        ("text", "text"),
+        (7, None),
+    ):
+        [record] = read(body, {"status": {"phase": "Bad", "error": error}}).records
+        assert isinstance(record, Run)
+        assert record.message == told
+
+
+def test_elements_may_be_chosen(read: Read) -> None:
+    body = """
+  - group: g
+    versions: [v1]
+    kind: K
+    plural: ks
+    record: repository
+    fields:
+      last_maintenance: {max: "status.results[*kind=Full,ok=true].end"}
+      ready: {last: "status.results[*kind=Full].ok", by: "status.results[*kind=Full].end"}
+"""
+    results = [
+        {"kind": "Full", "ok": True, "end": "2026-03-01T00:00:00Z"},
+        {"kind": "Full", "ok": False, "end": "2026-03-02T00:00:00Z"},
+        {"kind": "Quick", "ok": True, "end": "2026-03-03T00:00:00Z"},
+        {"kind": "Full", "ok": "true", "end": "2026-02-01T00:00:00Z"},
+        None,
+    ]
+    [record] = read(body, {"status": {"results": results}}).records
+    assert isinstance(record, Repository)
+    assert (record.ready, record.last_maintenance) == (False, 1772323200.0)
+    [record] = read(body, {"status": {"results": []}}).records
+    assert isinstance(record, Repository)
+    assert (record.ready, record.last_maintenance) == (None, None)
+
+
+@pytest.mark.parametrize("path", ["a[*kind].b", "a[*=x]", "a[*kind=x,]", "a[*kind=x,,y=z]"])
+def test_a_choice_that_is_not_understood(path: str) -> None:
+    with pytest.raises(PathError):
+        parse(path)
+
+
+def test_an_element_finds_its_like_in_another_list(read: Read) -> None:
+    body = """
+  - group: g
+    versions: [v1]
+    kind: K
+    plural: ks
+    record: schedule
+    expand: {each: "spec.jobs[*]"}
+    fields:
+      crons: {first: ["status.effective[job=@.name].cron", "@.cron"]}
+      message: {path: "status.effective[job=@key].note"}
+"""
+    value = {
+        "spec": {"jobs": [{"name": "a", "cron": "@daily-random"}, {"name": "b", "cron": "0 1 * * *"}]},
+        "status": {"effective": [{"job": "a", "cron": "17 3 * * *"}, {"job": 1, "note": "second"}]},
+    }
+    records = read(body, value).records
+    assert [r.crons for r in records if isinstance(r, Schedule)] == [("17 3 * * *",), ("0 1 * * *",)]
+    assert [r.message for r in records if isinstance(r, Schedule)] == [None, "second"]
+
+
+def refusal(body: str) -> str:
+    text = f"operator: test\ntitle: Test\ndocumentation: https://example.org/\nresources:\n{body}"
+    with pytest.raises(DocumentError) as caught:
+        compile_profile(Document(text, "test.yaml"))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("sampled: true", "the creation of the object orders no runs"),
+        ("clock: ended", "the clock is `ended`, which is not among the fields"),
+        ("fields: {size: {join: [status.a]}}", "`join` does not give a size"),
+        ("fields: {size: {cause: status.a, as: ctime}}", "no format of a size"),
+        ("fields: {message: {path: status.a, write: text}}", "there is no `{}` in it"),
+        ("beside: others.g", "no resource before this one is `others.g`"),
+        ('fields: {message: "status.a[b=@.c].d"}', "inside `expand` only"),
+    ],
+)
+def test_refusals(more: str, told: str) -> None:
+    message = refusal(RUN.format(more=more))
+    assert told in message
+    assert message.startswith("test.yaml:")
+
+
+def test_a_sampled_run_has_no_creation(read: Read) -> None:
+    body = RUN.format(more="sampled: true\n    clock: ended\n    fields: {ended: status.end}")
+    value = {
+        "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"},
+        "status": {"phase": "Done", "end": "2026-03-01T00:00:00Z"},
+    }
+    [record] = read(body, value).records
+    assert isinstance(record, Run)
+    assert (record.created, record.clock, record.sampled) == (None, 1772323200.0, True)
+
+
+def kasten() -> Profile:
+    return next(profile for profile in PROFILES if profile.operator == "kasten")
+
+
+def test_an_aggregated_api_may_leave_out_the_namespace() -> None:
+    resource = kasten().resources[0]
+    reading = (
+        kasten()
+        .reader("prod", resource, lambda: 2e9)
+        .item(b'{"metadata":{"name":"run-1"},"status":{"state":"Failed"}}')
+        .value
+    )
+    assert (reading.namespace, reading.name, reading.problems) == ("", "run-1", ())
+    assert len(reading.records) == 1
+
+
+def test_what_is_polled_needs_no_right_to_watch() -> None:
+    assert {r.type.verbs for r in kasten().resources if r.type.aggregated} == {("get", "list")}
+    assert {r.type.verbs for r in kasten().resources if not r.type.aggregated} == {("get", "list", "watch")}
