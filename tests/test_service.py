@@ -133,6 +133,8 @@ async def test_shards_are_together_the_whole(clusters: list[dict[str, Any]], tmp
                     parts.append(series(exporter))
                     assert exporter.value("backup_sentinel_shards") == 3
                     assert exporter.value("backup_sentinel_shard") == number - 1
+                    [listening] = [line for line in exporter.lines() if line["message"] == "listening"]
+                    assert listening["clusters"] == len(seen(exporter))
                 else:
                     whole = series(exporter)
         assert whole

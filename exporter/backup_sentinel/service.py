@@ -13,7 +13,8 @@ import msgspec
 
 from .clock import Clock
 from .config import Config
-from .errors import SentinelError
+from .document import nearest
+from .errors import DocumentError, SentinelError
 from .export.archive import Archive, open_archive
 from .export.pipeline import Pipeline
 from .export.profile import Profile, load_profiles
@@ -31,8 +32,18 @@ TAKEOVER_PATIENCE = 60.0
 
 
 def profiles(config: Config) -> list[Profile]:
-    """Load the profiles a configuration asks for. Raises DocumentError."""
-    return load_profiles(config.profiles.folders, config.export.operators, config.export.schedule_dialects)
+    """Load the profiles a configuration asks for. Raises DocumentError, also for a selector of an unknown resource."""
+    found = load_profiles(
+        config.profiles.folders,
+        config.export.operators,
+        config.export.schedule_dialects,
+        inline=config.profiles.inline,
+    )
+    known = [resource.name for profile in found for resource in profile.resources]
+    for name in config.export.selectors:
+        if name not in known:
+            raise DocumentError(f"export.selectors: no profile reads `{name}`", hint=nearest(name, known))
+    return found
 
 
 class Service:
@@ -73,6 +84,11 @@ class Service:
         self.pipeline = self._build(config)
         self._running: asyncio.Task[None] | None = None
         self._telemetry.reloaded(self._clock.now())
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters are watched, wherever they are named."""
+        return len(self._fleet.wanted)
 
     def _problem(self, problem: Problem) -> None:
         self._telemetry.problem(problem.reason, operator="")

@@ -1,14 +1,22 @@
 """Validate configuration and profiles, and run the profiles' own examples."""
 
 import argparse
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from backup_sentinel import service
+from backup_sentinel.config import Config
+from backup_sentinel.document import Document
 from backup_sentinel.errors import DocumentError, SentinelError
 from backup_sentinel.export.profile import Profile, explain, load_file, load_profiles, run_examples
+from backup_sentinel.serving import FrontDoor
 
 from .settings import add_common, load_config
+
+FILES = ("kubeconfig", "token_file", "client_certificate", "client_key", "ca_file")
+"""Settings of a cluster that name a file."""
 
 
 class CheckError(SentinelError):
@@ -20,6 +28,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_common(parser, listen=False, log_format="text")
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="profile files beside those of the configuration"
+    )
+    parser.add_argument(
+        "--syntax-only",
+        action="store_true",
+        help="do not open the files that the configuration names: they are elsewhere",
     )
     parser.add_argument(
         "--explain",
@@ -40,11 +53,52 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(_explain(arguments.explain, list(known.values())))
         return 0
     if arguments.config:
+        if not arguments.syntax_only:
+            _open_files(arguments.config, config)
         count = len(config.clusters)
         sys.stdout.write(f"{arguments.config}: ok, {count} {'cluster' if count == 1 else 'clusters'}\n")
     # The examples are true of the profiles as they were written, not of a dialect that the configuration exchanges.
-    own = load_profiles(config.profiles.folders, config.export.operators)
+    own = load_profiles(config.profiles.folders, config.export.operators, inline=config.profiles.inline)
     return _examples([*own, *(known[name] for name in known.keys() - {profile.operator for profile in own})])
+
+
+def _open_files(path: str, config: Config) -> None:
+    """Read the files that a configuration names. Raises DocumentError where one cannot be, or says nothing."""
+    document = Document(_read(Path(path)), path)
+    for place, name in _named(config):
+        try:
+            empty = not _read(Path(name).expanduser()).strip()
+        except DocumentError as error:
+            raise document.error(
+                f"{name} {error.message}",
+                place,
+                hint="--syntax-only opens no files: for a check where the program does not run",
+            ) from error
+        if empty:
+            raise document.error(f"{name} is empty", place)
+    if config.web.config_file:
+        FrontDoor.load(config.web.config_file)
+
+
+def _named(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the files that a configuration names, each with its place."""
+    if config.web.config_file:
+        yield ("web", "config_file"), config.web.config_file
+    for index, cluster in enumerate(config.clusters):
+        for field in FILES:
+            named = getattr(cluster, field)
+            several = named.split(os.pathsep) if named and field == "kubeconfig" else [named]
+            for name in filter(None, several):
+                yield ("clusters", index, field), name
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DocumentError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise DocumentError("cannot be read: it is not text", file=str(path)) from error
 
 
 def _examples(profiles: list[Profile]) -> int:
@@ -62,8 +116,4 @@ def _examples(profiles: list[Profile]) -> int:
 
 
 def _explain(path: Path, profiles: list[Profile]) -> str:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"cannot be read: {error}", file=str(path)) from error
-    return explain(text, profiles, file=str(path))
+    return explain(_read(path), profiles, file=str(path))

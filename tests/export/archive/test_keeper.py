@@ -1,19 +1,23 @@
 """When memory is read and written, what is said about trouble, and what trouble does not do."""
 
 import asyncio
+import gzip
 import logging
 from typing import Any
 
+import msgspec
 import pytest
 
 from backup_sentinel.demo.times import ManualClock
 from backup_sentinel.errors import ApiError, OutageReason, SentinelError
 from backup_sentinel.export.archive import Keeper, keeper
+from backup_sentinel.export.archive.envelope import Envelope, Print, pack
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.export.store import FeedKey, SavedCluster, Store
+from backup_sentinel.export.store.store import SLICE
 from backup_sentinel.telemetry import Telemetry
 from export.archive.documents import document, until
-from export.store.world import MONDAY, run, told
+from export.store.world import MONDAY, key, run, told
 
 FORBIDDEN = ApiError(
     'configmaps is forbidden: User "x" cannot get resource', reason=OutageReason.FORBIDDEN, status=403
@@ -219,3 +223,79 @@ async def test_a_cluster_that_went_while_it_was_read_is_left_alone(house: House)
     await house.keeper.recall("b")
     await house.keeper.save()
     assert "b" not in house.shelf.saves
+
+
+async def test_nothing_is_written_down_while_nothing_lasting_happens(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.happen("b")
+    for _ in range(2):  # the first one settles what is shown
+        await house.keeper.save()
+    asked: list[str] = []
+    saving = house.store.saving
+
+    def count(document: SavedCluster) -> Any:
+        asked.append(document.cluster)
+        return saving(document)
+
+    monkeypatch.setattr(house.store, "saving", count)
+    for name in "abc":
+        house.store.contact(house.feed(name))
+    await house.keeper.save()
+    assert asked == []
+    house.happen("c")
+    await house.keeper.save()
+    assert asked == ["c"]
+
+
+async def test_others_get_their_turn_while_a_large_cluster_is_written_down(house: House) -> None:
+    schedules = 10 * SLICE
+    for number in range(schedules):
+        house.store.put(house.feed("a"), told(run(MONDAY, of=key(f"daily-{number}", cluster="a"))))
+    await house.keeper.recall("a")
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await house.keeper.save()
+    task.cancel()
+    assert turns >= schedules / SLICE
+    assert len(house.shelf.documents["a"].streams) == schedules
+
+
+async def test_what_happens_while_it_is_written_down_is_saved_in_the_next_round(house: House) -> None:
+    for number in range(4 * SLICE):
+        house.store.put(house.feed("a"), told(run(MONDAY, of=key(f"daily-{number}", cluster="a"))))
+    await house.keeper.recall("a")
+    saving = asyncio.create_task(house.keeper.save())
+    await asyncio.sleep(0)  # the first of them are written down
+    await asyncio.sleep(0)
+    house.clock.move(60.0)
+    late = run(MONDAY + 60, of=key("daily-0", cluster="a"))
+    house.store.put(house.feed("a"), told(late))
+    await saving
+    await house.keeper.save()
+    [stream] = [known for known in house.shelf.documents["a"].streams if known.key.schedule == "daily-0"]
+    assert stream.last_attempt == MONDAY + 60
+
+
+async def test_a_print_tells_documents_apart_and_bytes_are_those_of_the_whole() -> None:
+    one, other = document(schedules=3), document(schedules=3, counted=2)
+    assert Print.of(one) == Print.of(document(schedules=3))
+    assert (
+        len(
+            {
+                Print.of(known)
+                for known in (one, other, document(schedules=2), SavedCluster(version=1, cluster="x"))
+            }
+        )
+        == 4
+    )
+    for known in (one, SavedCluster(version=1, cluster="prod")):
+        whole = msgspec.json.encode(Envelope("uid", known))
+        assert gzip.decompress(pack(known, "uid")) == whole

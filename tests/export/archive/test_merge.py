@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from backup_sentinel.export.store import SavedCluster, merge
 from backup_sentinel.export.store.ledger import MARGIN, mark_of
 from backup_sentinel.export.store.memory import Success
-from backup_sentinel.export.store.saved import SavedFeed, SavedObject, SavedStream, merge_streams
+from backup_sentinel.export.store.saved import SavedFeed, SavedObject, SavedStream
+from backup_sentinel.export.store.union import merge_streams
 from backup_sentinel.model import FINISHED, Outcome
 from export.archive.documents import Durable
 from export.store.world import HOUR, MONDAY, RUNNING, key, run, schedule

@@ -1,5 +1,6 @@
 """What an exporter knew it knows after a restart, and it counts every run of a story once."""
 
+import asyncio
 import logging
 import random
 from pathlib import Path
@@ -319,6 +320,23 @@ async def test_memory_that_can_be_read_only_later_makes_no_jump(
         assert [line.levelno for line in caplog.records].count(logging.ERROR) == 1
 
 
+async def test_a_first_start_before_an_archive_that_is_away_counts_all_since_then(tmp_path: Path) -> None:
+    story = play(LASTING)
+    async with Bench(story, tmp_path) as bench:
+        bench.switch.away = True
+        await bench.start()
+        truth = Recount(story)
+        truth.advance(2 * HOUR)
+        await bench.settle()
+        assert not (await bench.scrape()).find("kube_backup_runs_total")
+        bench.switch.away = False
+        await bench.saved()
+        assert await bench.counters() == truth.totals()
+        await bench.restart()
+        await bench.saved()
+        assert await bench.counters() == truth.totals()
+
+
 async def test_nothing_is_written_while_nothing_lasting_happens_and_never_more_often_than_said(
     tmp_path: Path,
 ) -> None:
@@ -336,6 +354,40 @@ async def test_nothing_is_written_while_nothing_lasting_happens_and_never_more_o
             story.advance(MINUTE)
             await bench.until(lambda: bench.behind() is None, "it is seen", step=0)
         assert 5 < bench.switch.writes - writes <= 40 * MINUTE / 15
+
+
+async def test_no_change_of_what_is_saved_goes_unnoticed(tmp_path: Path) -> None:
+    story = play()
+    async with Bench(story, tmp_path) as bench:
+        await bench.start()
+        chance, changed = random.Random(3), 0
+        store = bench.pipeline.store
+        for step in range(150):
+            before, number = store.save("prod"), store.marks.changes("prod")
+            what = chance.choice(
+                ["advance", "advance", "pause", "resume", "delete run", "outage", "uninstall"]
+            )
+            if what == "advance":
+                story.advance(chance.uniform(1, 90) * MINUTE)
+            elif what == "outage":
+                await bench.reconnect()
+                bench.server.cluster.compact()
+            elif what == "uninstall":
+                bench.server.cluster.uninstall("podvolumebackups")
+                bench.server.cluster.install(
+                    next(kind for kind in TYPES if kind.plural == "podvolumebackups")
+                )
+            elif what == "delete run":
+                names = [manifest["metadata"]["name"] for manifest in bench.server.cluster.objects("backups")]
+                bench.server.cluster.delete("backups", "velero", chance.choice(names))
+            else:
+                do(story, do=what, schedule="often")
+            bench.clock.move(chance.choice([0.5, 20]))
+            await asyncio.sleep(0.02)
+            if store.save("prod") != before:
+                changed += 1
+                assert store.marks.changes("prod") != number, (step, what)
+        assert changed > 50
 
 
 async def test_another_pipeline_takes_over_without_a_step_back(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from backup_sentinel.export.store.restores import KEPT, Restores
 from export.store.world import DAY, FAILED, MONDAY, PARTIAL, RUNNING, World, key, restore, run, schedule
 
 BACKUP = run(MONDAY, name="daily-1")
@@ -89,3 +90,13 @@ def test_a_restore_that_has_the_name_of_a_backup_is_not_taken_for_it(world: Worl
 def test_a_maximum_age_of_restore_tests_is_shown_only_where_it_was_set(world: World) -> None:
     world.start(schedule(restore_test_max_age=28 * DAY), schedule(of=key("weekly")))
     assert world.value("restore_test_max_age_seconds") == 28 * DAY
+
+
+def test_restores_of_runs_that_never_come_are_forgotten_but_for_the_newest() -> None:
+    known = Restores()
+    for number in range(10 * KEPT):
+        known.put(f"gone-{number}", float(number))
+    assert KEPT <= len(known) <= 2 * KEPT
+    assert known.pop("gone-0") is None
+    newest = range(9 * KEPT, 10 * KEPT)
+    assert [known.pop(f"gone-{number}") for number in newest] == [float(number) for number in newest]

@@ -11,8 +11,10 @@ from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.export.store import Feed, FeedKey, Scope, Store
 from backup_sentinel.model import (
     Deletion,
+    Event,
     Location,
     Outcome,
+    Preset,
     Problem,
     Record,
     Repository,
@@ -37,6 +39,8 @@ WORDS: dict[type, str] = {
     Repository: "repository",
     Volume: "volume",
     Deletion: "deletion",
+    Preset: "preset",
+    Event: "event",
 }
 
 

@@ -6,6 +6,7 @@ shard finds its memory. Each cluster is one key of `binaryData`. Writing is comp
 
 import asyncio
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
@@ -60,6 +61,8 @@ class ConfigMaps:
         self._versions: dict[str, str] = {}
         self._known: dict[str, str] = {}
         self._reading: dict[str, asyncio.Task[_ConfigMap | None]] = {}
+        # What a thousand schedules have left takes too long to compress between two scrapes.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="state")
 
     async def load(self, cluster: str) -> SavedCluster | None:
         """Return what was stored; None if nothing was.
@@ -79,7 +82,7 @@ class ConfigMaps:
         home = await self._identity()
         cluster = document.cluster
         for _ in range(TRIES):
-            body = pack(document, home)
+            body = await asyncio.get_running_loop().run_in_executor(self._executor, pack, document, home)
             if len(body) > LIMIT:
                 raise ConfigMapError(
                     f"the state of cluster {cluster} needs {len(body)} bytes; a ConfigMap holds {LIMIT}"
@@ -92,7 +95,8 @@ class ConfigMaps:
         )
 
     async def close(self) -> None:
-        """Close the connections to the cluster."""
+        """Close the connections to the cluster, and let go of the thread."""
+        self._executor.shutdown(wait=False)
         for task in self._reading.values():
             task.cancel()
         await self._client.close()
@@ -103,7 +107,8 @@ class ConfigMaps:
         if text is None or text == self._known.get(document.cluster):
             return document
         try:
-            return merge(document, unpack(_decode(text), home, document.cluster))
+            other = unpack(_decode(text), home, document.cluster)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, merge, document, other)
         except LostStateError:
             return document
 

@@ -3,12 +3,13 @@
 import gzip
 import hashlib
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
 from backup_sentinel.errors import SentinelError
 from backup_sentinel.export.store import SavedCluster
-from backup_sentinel.export.store.saved import VERSION
+from backup_sentinel.export.store.saved import VERSION, SavedStream
 
 
 class LostStateError(SentinelError):
@@ -40,9 +41,41 @@ class _Version(msgspec.Struct):
     version: int
 
 
+class Print:
+    """A hash that tells documents of one cluster apart; the streams are added as they come, the rest at the end."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, streams: Iterable[SavedStream]) -> None:
+        """Take in the next streams of the document."""
+        for stream in streams:
+            self._hash.update(msgspec.json.encode(stream))
+
+    def end(self, document: SavedCluster) -> bytes:
+        """Take in everything but the streams, and return the hash."""
+        self._hash.update(msgspec.json.encode(msgspec.structs.replace(document, streams=[])))
+        return self._hash.digest()
+
+    @classmethod
+    def of(cls, document: SavedCluster) -> bytes:
+        """Return the hash of a whole document."""
+        known = cls()
+        known.add(document.streams)
+        return known.end(document)
+
+
 def pack(document: SavedCluster, home: str) -> bytes:
-    """Return the bytes to store; equal documents give equal bytes."""
-    return gzip.compress(msgspec.json.encode(Envelope(home, document)), 6, mtime=0)
+    """Return the bytes to store; equal documents give equal bytes.
+
+    For a thread: the interpreter changes to another one between two streams, and while it compresses.
+    """
+    hull = msgspec.json.encode(Envelope(home, msgspec.structs.replace(document, streams=[])))
+    parts = [hull.removesuffix(b"}}")]  # `streams` is the last field of the last field
+    for number, stream in enumerate(document.streams):
+        parts += [b"," if number else b',"streams":[', msgspec.json.encode(stream)]
+    parts += [b"]}}" if document.streams else b"}}"]
+    return gzip.compress(b"".join(parts), 6, mtime=0)
 
 
 def unpack(body: bytes, home: str, cluster: str) -> SavedCluster:

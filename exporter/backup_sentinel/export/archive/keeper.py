@@ -6,15 +6,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
 
-import msgspec
-
 from backup_sentinel.clock import Clock
 from backup_sentinel.errors import ApiError, SentinelError
 from backup_sentinel.export.store import SavedCluster, Store
 from backup_sentinel.export.store.saved import VERSION
 from backup_sentinel.telemetry import Telemetry
 
-from .envelope import LostStateError
+from .envelope import LostStateError, Print
 
 _log = logging.getLogger("backup_sentinel.export")
 
@@ -53,6 +51,8 @@ class Keeper:
         self._clock = clock
         self._interval = interval
         self._saved: dict[str, bytes] = {}
+        self._settled: dict[str, int] = {}
+        """The number of changes of each cluster (`Marks.changes`) that are saved."""
         self._busy: set[str] = set()
         self._ailing: dict[str, set[str]] = {}
 
@@ -97,6 +97,7 @@ class Keeper:
                 async with asyncio.timeout(PATIENCE):
                     await self._attend(cluster, self._save)
         self._saved.pop(cluster, None)
+        self._settled.pop(cluster, None)
         self._heal(cluster)
 
     async def _attend(self, cluster: str, do: Callable[[str], Awaitable[None]]) -> bool:
@@ -127,21 +128,37 @@ class Keeper:
             document = None
         if cluster in self._store.clusters:
             document = document or SavedCluster(version=VERSION, cluster=cluster)
-            self._saved[cluster] = msgspec.json.encode(document)
+            self._saved[cluster] = Print.of(document)
             self._store.remember(document)
 
     async def _save(self, cluster: str) -> None:
         if cluster not in self._saved:
             await self._recall(cluster)
-        document = self._store.save(cluster)
-        if msgspec.json.encode(document) == self._saved.get(cluster):
+        changes = self._store.marks.changes(cluster)
+        if changes == self._settled.get(cluster):
             return
-        stored, size = await self._archive.save(document)
-        self._telemetry.saved(cluster, self._clock.now(), size)
-        self._saved[cluster] = msgspec.json.encode(stored)
-        if stored is not document:
-            self._store.remember(stored)
-        self._store.saved(stored)
+        document, known = await self._write_down(cluster)
+        if known != self._saved.get(cluster):
+            stored, size = await self._archive.save(document)
+            self._telemetry.saved(cluster, self._clock.now(), size)
+            if stored is not document:
+                known = Print.of(stored)
+                self._store.remember(stored)
+            self._store.saved(stored)
+        if cluster not in self._saved:  # parted from meanwhile
+            return
+        self._saved[cluster] = known
+        # Those that came meanwhile may be in it or not, and are looked at in the next round.
+        self._settled[cluster] = changes
+
+    async def _write_down(self, cluster: str) -> tuple[SavedCluster, bytes]:
+        """Return what is to be saved of a cluster and its print. Yields to other tasks every millisecond or so."""
+        document = SavedCluster(version=VERSION, cluster=cluster)
+        known = Print()
+        for streams in self._store.saving(document):
+            known.add(streams)
+            await asyncio.sleep(0)
+        return document, known.end(document)
 
     def _ail(self, cluster: str, topic: str, text: str, defect: BaseException | None = None) -> None:
         ailing = self._ailing.setdefault(topic, set())

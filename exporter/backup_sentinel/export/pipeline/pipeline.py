@@ -12,6 +12,7 @@ from backup_sentinel.errors import ApiError, OutageReason
 from backup_sentinel.export.archive import Archive, Keeper
 from backup_sentinel.export.exposition import Format, Renderer
 from backup_sentinel.export.profile import Profile, Reader, Reading
+from backup_sentinel.export.profile import ResourceType as Described
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.export.store import Feed, FeedKey, Store
 from backup_sentinel.kube.access import Access
@@ -19,7 +20,7 @@ from backup_sentinel.kube.change import Change, Contact, Gone, Listed, Missing, 
 from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.discovery import Discovery
 from backup_sentinel.kube.reflector import Reflector
-from backup_sentinel.kube.resource import ResourceType
+from backup_sentinel.kube.resource import ResourceType, Selector
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.kube.timing import Timing
 from backup_sentinel.telemetry import Telemetry
@@ -30,6 +31,12 @@ _log = logging.getLogger("backup_sentinel.export")
 
 PAUSE_AFTER_DEFECT = 30.0
 """Seconds until a task that ended for a reason nobody foresaw is started again."""
+
+FIRST_LISTS = 5
+"""How many times longer the page is left as it is while the first lists are read."""
+
+LOOKS = 10
+"""How many times in the interval of the page it is looked whether these are all read."""
 
 SELF_INTERVAL = 5.0
 """Seconds after which the page is written anew although nothing changed but the process's own metrics."""
@@ -103,7 +110,16 @@ class Pipeline:
                 for scope in (cluster.namespaces if resource.type.namespaced else ()) or ("",):
                     reader = profile.reader(cluster.name, resource, self.clock.now)
                     key = FeedKey(cluster.name, profile.operator, reader.resource, scope)
-                    yield reader, self.store.feed(key, record=resource.source.record, max_silence=0.0)
+                    yield (
+                        reader,
+                        self.store.feed(
+                            key,
+                            record=resource.source.record,
+                            also=[record.record for record in resource.source.also],
+                            max_silence=0.0,
+                            words=resource.words,
+                        ),
+                    )
 
     def _own_families(self, form: Format) -> bytes:
         return self._telemetry.openmetrics() if form is Format.OPENMETRICS else self._telemetry.text()
@@ -197,7 +213,22 @@ class Pipeline:
             if self.store.marks or now - written >= SELF_INTERVAL:
                 await self.renderer.update()
                 written = now
-            await asyncio.sleep(self._settings.render_interval_seconds)
+            await self._pause(now)
+
+    async def _pause(self, begun: float) -> None:
+        """Wait until the page is due, counted from when it was `begun`; seldom while everything is read for the first time.
+
+        A first list changes every schedule again and again, and nobody takes the page for complete before it is.
+        """
+        interval = self._settings.render_interval_seconds
+        if self.renderer.completed.is_set():
+            taken = asyncio.get_running_loop().time() - begun
+            await asyncio.sleep(max(interval - taken, 0.1 * interval))
+            return
+        for _ in range(FIRST_LISTS * LOOKS):
+            await asyncio.sleep(interval / LOOKS)
+            if not self.store.waiting():
+                return
 
     async def _watch(self, cluster: ClusterSettings) -> None:
         if self._keeper is not None and cluster.name not in self._inherited:
@@ -215,7 +246,7 @@ class Pipeline:
         self, cluster: ClusterSettings, client: Client, discovery: Discovery, reader: Reader, feed: Feed
     ) -> None:
         read = reader.type
-        kind = ResourceType(read.group, read.versions, read.plural, read.namespaced)
+        kind = _kind(read)
         while True:
             reflector = Reflector(
                 client,
@@ -225,6 +256,9 @@ class Pipeline:
                 gate=self._gate,
                 discovery=discovery,
                 namespace=feed.key.scope or None,
+                selector=Selector(
+                    self._settings.selectors.get(read.name, read.selector or ""), read.field_selector or ""
+                ),
                 poll_interval=cluster.poll_interval or read.poll,
                 page_size=cluster.page_size,
                 watch_list=cluster.watch_list,
@@ -269,3 +303,9 @@ class Pipeline:
             for news in self.store.news:
                 self._herald.news(news)
             self.store.news.clear()
+
+
+def _kind(read: Described) -> ResourceType:
+    """Return what a profile describes as clusters are asked for it."""
+    beside = _kind(read.beside) if read.beside is not None else None
+    return ResourceType(read.group, read.versions, read.plural, read.namespaced, beside)

@@ -4,12 +4,14 @@ Readings of objects come in (`Store.listed`, `put`, `drop`), changed subjects wi
 No input or output, no text.
 """
 
+from .facts import ClusterFacts, NamespaceFacts, News, Reading
 from .feed import Feed, FeedKey
 from .marks import Marks, NamespaceKey, Scope
 from .places import Place, PlaceKey
-from .saved import SavedCluster, merge
-from .store import ClusterFacts, NamespaceFacts, News, Reading, Store
+from .saved import SavedCluster
+from .store import Store
 from .stream import Stream, VolumeSum
+from .union import merge
 
 __all__ = [
     "ClusterFacts",

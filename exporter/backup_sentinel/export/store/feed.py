@@ -25,11 +25,13 @@ class FeedKey(NamedTuple):
 
 
 class Feed(msgspec.Struct, kw_only=True):
-    """State of one `FeedKey`. `record` is the kind of record its objects give."""
+    """State of one `FeedKey`. `records` are the kinds of records its objects give."""
 
     key: FeedKey
-    record: str
+    records: frozenset[str]
     max_silence: float
+    words: tuple[str, ...] = ()
+    """What its events may tell of."""
     objects: dict[str, dict[str, tuple[Record, ...]]] = msgspec.field(default_factory=dict)
     unseen: dict[str, dict[str, tuple[Record, ...]]] | None = None
     anonymous: bool = False

@@ -1,14 +1,18 @@
 """Everything that is known of one operator in one cluster. All joins between its kinds of objects happen here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
+from backup_sentinel.cause.reason import classify
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.model import (
     Deletion,
+    Event,
+    FailureReason,
     Location,
     Outcome,
+    Preset,
     Record,
     Repository,
     Run,
@@ -17,12 +21,16 @@ from backup_sentinel.model import (
     Volume,
 )
 
+from .coverage import Coverage
 from .feed import Feed
+from .happenings import Happenings
 from .marks import Marks, NamespaceKey, Scope
 from .places import Place, PlaceKey, place_key
 from .promise import latest
-from .saved import SavedFeed, SavedStream, ledger_of, merge_streams, restore, save_feed, save_stream
+from .restores import Restores
+from .saved import SavedFeed, SavedStream, ledger_of, restore, save_feed, save_stream
 from .stream import Stream
+from .union import merge_streams
 from .volumes import Volumes
 
 
@@ -38,6 +46,7 @@ class Installation:
         self.recalled = False
         """It is known what an earlier process saved; until then nothing is counted in public, if it is durable."""
         self.feeds: list[Feed] = []
+        self._coverage = Coverage(self.feeds)
         self.streams: dict[ScheduleKey, Stream] = {}
         self.places: dict[PlaceKey, Place] = {}
         self.repositories: dict[PlaceKey, Repository] = {}
@@ -46,10 +55,12 @@ class Installation:
         self._marks = marks
         self._namespaces: dict[str, set[ScheduleKey]] = {}
         self._failed_deletions: dict[str, set[str]] = {}
-        self._restored: dict[str, float] = {}
+        self._restores = Restores()
         self._defaults: dict[str, str] = {}
         self._targets: dict[ScheduleKey, set[ScheduleKey]] = {}
         self._references_changed = True
+        self._presets: dict[tuple[str, str], Preset] = {}
+        self._happenings = Happenings()
 
     # Records -----------------------------------------------------------------------------------------------
 
@@ -60,9 +71,12 @@ class Installation:
                 self._enter_run(record, history=history)
             case Schedule():
                 stream = self._stream(record.key)
-                stream.promise(record, self._settings, now)
+                stream.promise(self._timed(record, stream), self._settings, now)
                 self._promised(stream)
+            case Preset() | Event():
+                self._hear(record, history=history, now=now)
             case Location():
+                self._explain(record)
                 self._place(place_key(record), record)
             case Repository():
                 self.repositories[place_key(record)] = record
@@ -86,6 +100,8 @@ class Installation:
                 if (stream := self.streams.get(record.key)) is not None:
                     stream.withdraw(now)
                     self._promised(stream)
+            case Preset() | Event():
+                self._unhear(record)
             case Location():
                 self._place(place_key(record), None)
             case Repository():
@@ -97,8 +113,10 @@ class Installation:
             case Deletion():
                 self._deletion(record, failed=False)
 
-    def settle(self, touched: Iterable[ScheduleKey]) -> None:
+    def settle(self, touched: Collection[ScheduleKey]) -> None:
         """Close the books on the runs of these streams: nothing older will turn up."""
+        if touched:
+            self._marks.lasting(self.cluster)
         for key in touched:
             if key in self.streams:
                 self.streams[key].ledger.close()
@@ -106,7 +124,9 @@ class Installation:
     def _stream(self, key: ScheduleKey) -> Stream:
         stream = self.streams.get(key)
         if stream is None:
-            stream = self.streams[key] = Stream(key=key, unscheduled=self._unscheduled(key.namespace))
+            stream = self.streams[key] = Stream(
+                key=key, unscheduled=self._coverage.unscheduled(key.namespace)
+            )
             if self.durable:
                 stream.ledger.shown = dict(stream.ledger.totals) if self.recalled else {}
             stream.targets = len(self._targets.get(key, ()))
@@ -124,6 +144,76 @@ class Installation:
             self.streams[key].follow(stream)
             self._marks.stream(key)
 
+    def _hear(self, record: Preset | Event, *, history: bool, now: float) -> None:
+        """Take in what only speaks of others."""
+        if isinstance(record, Preset):
+            self._presets[record.namespace, record.name] = record
+            self._preset(record, now)
+        else:
+            self._happenings.put(record, history=history)
+            self._tell(record)
+
+    def _unhear(self, record: Preset | Event) -> None:
+        """Take out what only spoke of others; schedules keep the promise they had."""
+        if isinstance(record, Preset):
+            self._presets.pop((record.namespace, record.name), None)
+        else:
+            self._happenings.drop(record)
+
+    def _timed(self, schedule: Schedule, stream: Stream) -> Schedule:
+        """Return the schedule with the times of its preset; as long as that is not known, with those it had."""
+        if schedule.preset is None or schedule.crons:
+            return schedule
+        preset = self._presets.get((schedule.preset_namespace or schedule.key.namespace, schedule.preset))
+        if preset is not None:
+            return msgspec.structs.replace(
+                schedule, crons=preset.crons, dialect=preset.dialect, timezone=preset.timezone
+            )
+        crons, timezone = stream.rhythm or ((), None)
+        return msgspec.structs.replace(schedule, crons=crons, timezone=timezone)
+
+    def _preset(self, preset: Preset, now: float) -> None:
+        """A preset came or changed: the schedules that refer to it are due at its times."""
+        for stream in list(self.streams.values()):
+            schedule = stream.schedule
+            if (
+                schedule is not None
+                and not stream.key.target
+                and schedule.preset == preset.name
+                and (schedule.preset_namespace or stream.key.namespace) == preset.namespace
+            ):
+                stream.promise(
+                    self._timed(msgspec.structs.replace(schedule, crons=()), stream), self._settings, now
+                )
+                self._promised(stream)
+
+    def _explain(self, record: Run | Location) -> None:
+        """Give a failure that says nothing the text of the event that told of it."""
+        failed = record.outcome is Outcome.FAILED if isinstance(record, Run) else record.available is False
+        if failed and not record.message and (text := self._happenings.text(record)):
+            record.message = text
+            if record.reason in {None, FailureReason.UNKNOWN}:
+                record.reason = classify(text)
+
+    def _tell(self, event: Event) -> None:
+        """An event came, perhaps after what it tells of."""
+        self._marks.add(Scope.NAMESPACE, NamespaceKey(self.cluster, self.operator, event.namespace))
+        run = self.find_run(event.subject, namespace=event.namespace) or self.find_run(
+            event.subject, namespace=event.namespace, action="restore"
+        )
+        if run is not None and not run.message:
+            self._explain(run)
+            self._marks.stream(run.key)
+        place = self.places.get(PlaceKey(self.cluster, self.operator, event.namespace, event.subject))
+        if place is not None and place.location is not None and not place.location.message:
+            self._explain(place.location)
+            self._marks.add(Scope.LOCATION, place.key)
+
+    def told(self, namespace: str) -> dict[str, int]:
+        """Return how often events told of each word in a namespace, since the process began; 0 for those not told."""
+        words = {word: 0 for feed in self._coverage.of("event", namespace) for word in feed.words}
+        return words | self._happenings.totals.get(namespace, {})
+
     def _recount(self, target: ScheduleKey) -> None:
         """A target came or went."""
         base = self.streams.get(_base(target))
@@ -136,10 +226,11 @@ class Installation:
 
     def _enter_run(self, run: Run, *, history: bool) -> None:
         stream = self._stream(run.key)
+        self._explain(run)
         stream.enter(run, history=history)
-        if self._restored and run.key.action != "restore" and run.name in self._restored:
-            stream.last_restore_success = latest([stream.last_restore_success, self._restored.pop(run.name)])
-        if run.outcome is Outcome.SUCCEEDED and run.size is None:
+        if self._restores and run.key.action != "restore":
+            stream.last_restore_success = latest([stream.last_restore_success, self._restores.pop(run.name)])
+        if run.outcome is Outcome.SUCCEEDED and run.size is None and self.volumes.size(run) is not None:
             stream.unweighed.add((run.namespace, run.name))
         self._marks.stream(run.key)
 
@@ -160,13 +251,13 @@ class Installation:
         stream.unweighed.clear()
 
     def restored(self, name: str, clock: float, namespace: str) -> None:
-        """A restore of the run of that name succeeded; remembered until such a run is seen.
+        """A restore of the run of that name succeeded; remembered until such a run is seen, or newer ones crowd it out.
 
         If several runs have that name it is the one in the namespace of the restore.
         """
         run = self.find_run(name, namespace=namespace) or self.find_run(name)
         if run is None:
-            self._restored[name] = max(clock, self._restored.get(name, clock))
+            self._restores.put(name, clock)
             return
         stream = self.streams[run.key]
         stream.last_restore_success = latest([stream.last_restore_success, clock])
@@ -175,7 +266,7 @@ class Installation:
     def find_run(self, name: str, *, namespace: str | None = None, action: str | None = None) -> Run | None:
         """Return the run that an object of that name stands for; without an action anything but a restore."""
         for feed in self.feeds:
-            if feed.record != "run":
+            if "run" not in feed.records:
                 continue
             for held in feed.namespaces() if namespace is None else (namespace,):
                 for record in feed.get(held, name):
@@ -210,7 +301,7 @@ class Installation:
         """Tell whether all labels of a stream are known; they may not change with what is listed later."""
         if not stream.key.schedule or stream.location is not None:
             return True
-        feeds = self._covering("location", stream.key.namespace)
+        feeds = self._coverage.of("location", stream.key.namespace)
         return all(feed.known or feed.missing or feed.up is False for feed in feeds)
 
     # Time --------------------------------------------------------------------------------------------------
@@ -232,7 +323,7 @@ class Installation:
         if stream.schedule is not None:
             if not key.target or stream.runs or (stream.memory.last_attempt or 0.0) > long_ago:
                 return
-        elif not self._synced("schedule", key.namespace):
+        elif not self._coverage.synced("schedule", key.namespace):
             return
         if stream.deleted is not None and stream.deleted <= long_ago:
             stream.deleted = None
@@ -251,7 +342,7 @@ class Installation:
             for key, stream in self.streams.items()
             if stream.schedule is not None
             and stream.schedule.location is not None
-            and self._synced("location", key.namespace)
+            and self._coverage.synced("location", key.namespace)
         }
         idle = {key for key, place in self.places.items() if place.location is None and key not in wanted}
         for key in idle:
@@ -270,8 +361,11 @@ class Installation:
         """
         first, self.recalled = not self.recalled, True
         told = {stream.key: stream for stream in saved}
+        feeds = list(feeds)
+        # Nobody has counted before: then the books are right as they are.
+        begun = first and not feeds and not told
         for key in [*told, *(self.streams if first else ())]:
-            self._recall(self._stream(key), told.get(key), first=first)
+            self._recall(self._stream(key), told.get(key), first=first, begun=begun)
         if first:
             known = {(feed.key.resource, feed.key.scope): feed for feed in self.feeds}
             for listed in feeds:
@@ -284,13 +378,16 @@ class Installation:
         if first:
             self._recount_runs()
             self.reconcile()
+        self._marks.lasting(self.cluster)
 
-    def _recall(self, stream: Stream, told: SavedStream | None, *, first: bool) -> None:
+    def _recall(self, stream: Stream, told: SavedStream | None, *, first: bool, begun: bool) -> None:
         """Put what was saved of a stream under what has been seen of it."""
         seen, books = save_stream(self.refresh(stream)), stream.ledger
         merged = merge_streams(seen, told) if told is not None else seen
         restore(stream, merged)
-        if first:
+        if begun:
+            books.shown = ledger_of(SavedStream(key=stream.key)).shown
+        elif first:
             stream.ledger = ledger_of(told or SavedStream(key=stream.key))
             stream.ledger.take_over(books)
             stream.open = {(run.namespace, run.name): run for run in merged.running} | stream.open
@@ -309,7 +406,7 @@ class Installation:
             for schedule in known.schedules:
                 stream = self._stream(schedule.key)
                 if held or (feed.synced and stream.schedule is None and stream.deleted is None):
-                    stream.promise(schedule, self._settings, now)
+                    stream.promise(self._timed(schedule, stream), self._settings, now)
                     if not held:
                         stream.withdraw(now)
                     self._promised(stream)
@@ -321,17 +418,21 @@ class Installation:
             for run in runs:
                 if not run.synced:
                     self.streams[run.key].ledger.see(run, history=not feed.remembered)
-        if all(feed.synced for feed in self.feeds if feed.record == "run"):
+        if all(feed.synced for feed in self.feeds if "run" in feed.records):
             self.settle(list(self.streams))
 
-    def save(self) -> tuple[list[SavedFeed], list[SavedStream]]:
-        """Return what is to outlive the process."""
-        feeds = [save_feed(feed) for feed in self.feeds if feed.known]
-        return feeds, [save_stream(self.refresh(stream)) for stream in self.streams.values()]
+    def save_feeds(self) -> list[SavedFeed]:
+        """Return what is to outlive the process of the resources."""
+        return [save_feed(feed) for feed in self.feeds if feed.known]
+
+    def save_stream(self, key: ScheduleKey) -> SavedStream | None:
+        """Return what is to outlive the process of a stream; None if it is gone."""
+        stream = self.streams.get(key)
+        return None if stream is None else save_stream(self.refresh(stream))
 
     def reconcile(self) -> None:
         """Where all runs have been listed, those that were open when the process ended and are gone ended as unknown."""
-        accounted = {namespace: self._accounted("run", namespace) for namespace in self._namespaces}
+        accounted = {namespace: self._coverage.accounted("run", namespace) for namespace in self._namespaces}
         for stream in self.streams.values():
             if stream.memory.partials:
                 self._marks.stream(stream.key)
@@ -346,45 +447,22 @@ class Installation:
             if moved:
                 self._marks.stream(stream.key)
 
-    def _accounted(self, record: str, namespace: str) -> bool:
-        """Tell whether all records of a kind that could ever be seen in a namespace have been listed."""
-        return all(
-            feed.synced or (not feed.remembered and (feed.up is False or feed.missing))
-            for feed in self._covering(record, namespace)
-        )
-
     def _lost(self, run: Run) -> int:
         """Return how many volumes of a run have no data in it; at least one is in doubt until volumes were listed."""
-        return self.volumes.lost(run) if self._accounted("volume", run.namespace) else 1
+        return self.volumes.lost(run) if self._coverage.accounted("volume", run.namespace) else 1
 
     # Feeds -------------------------------------------------------------------------------------------------
 
     def reconsider(self) -> None:
         """A feed was listed for the first time, or could not be: what follows from knowing it may change."""
         self._references_changed = True
-        unscheduled = {namespace: self._unscheduled(namespace) for namespace in self._namespaces}
+        unscheduled = {namespace: self._coverage.unscheduled(namespace) for namespace in self._namespaces}
         for stream in self.streams.values():
             if stream.unscheduled is not unscheduled[stream.key.namespace]:
                 stream.unscheduled = not stream.unscheduled
                 self._marks.stream(stream.key)
             elif not stream.listed:
                 self._marks.stream(stream.key)
-
-    def _unscheduled(self, namespace: str) -> bool:
-        """Tell whether the schedules of a namespace cannot be read and never could."""
-        feeds = self._covering("schedule", namespace)
-        return bool(feeds) and all(
-            feed.up is False and not (feed.synced or feed.remembered) for feed in feeds
-        )
-
-    def _synced(self, record: str, namespace: str | None = None) -> bool:
-        """Tell whether all feeds that show a kind of record (in a namespace) have been listed, and there is one."""
-        feeds = self._covering(record, namespace)
-        return bool(feeds) and all(feed.synced for feed in feeds)
-
-    def _covering(self, record: str, namespace: str | None) -> list[Feed]:
-        feeds = [feed for feed in self.feeds if feed.record == record]
-        return feeds if namespace is None else [feed for feed in feeds if feed.key.scope in {"", namespace}]
 
     def refresh(self, stream: Stream) -> Stream:
         """Bring up to date what a stream knows of the volumes of its newest run."""
@@ -395,9 +473,9 @@ class Installation:
             stream.volumes = ()
         elif (sums := self.volumes.sums(newest)) or (newest.namespace, newest.name) in stream.runs:
             stream.volumes = sums
-        stream.listed = self._accounted("run", stream.key.namespace)
+        stream.listed = self._coverage.accounted("run", stream.key.namespace)
         stream.grounded = stream.listed or any(
-            feed.remembered for feed in self._covering("run", stream.key.namespace)
+            feed.remembered for feed in self._coverage.of("run", stream.key.namespace)
         )
         stream.default_location = self._defaults.get(stream.key.namespace, stream.default_location)
         stream.deadline = stream.due_by(self._lost)

@@ -76,6 +76,14 @@ class Memory(msgspec.Struct):
                 del self.failures[:-FAILURES_KEPT]
         self._forget_settled()
 
+    def witness(self, run: Run) -> None:
+        """Take in what a successful run left, which proves that there was one."""
+        if run.outcome is Outcome.SUCCEEDED and run.clock is not None:
+            self.last_attempt = later(self.last_attempt, run.clock)
+            self.last_success = later(self.last_success, run.clock)
+            self.recovery = later(self.recovery, start(run))
+            self._forget_settled()
+
     def forget(self, name: RunName, *, counts: bool) -> None:
         """The object of a partial run is gone; `counts` says whether it was a recovery point."""
         run = self.partials.pop(name, None)
@@ -105,6 +113,10 @@ class Memory(msgspec.Struct):
 
     def _weigh(self, success: Success) -> None:
         if len(self.successes) > BASELINE_RUNS and success.clock < self.successes[0].clock:
+            return
+        if not self.successes or success.clock > self.successes[-1].clock:
+            self.successes.append(success)
+            del self.successes[: -BASELINE_RUNS - 1]
             return
         for index, known in enumerate(self.successes):
             if known.name == success.name and known.clock == success.clock:

@@ -4,6 +4,7 @@ Instants only: whether they have passed is decided by whoever compares them with
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -42,7 +43,7 @@ def expect(key: ScheduleKey, schedule: Schedule, settings: ExportSettings) -> Ex
         (promise.failures_tolerated for promise in matching if promise.failures_tolerated), None
     )
     return Expectation(
-        start_grace=START_GRACE if grace is None else grace,
+        start_grace=(START_GRACE if grace is None else grace) + _width(schedule),
         max_age=schedule.max_age if schedule.max_age is not None else seconds("max_age"),
         restore_test_max_age=(
             schedule.restore_test_max_age
@@ -75,6 +76,15 @@ def flaw(schedule: Schedule) -> str | None:
         except ScheduleError as error:
             return str(error)
     return None
+
+
+def _width(schedule: Schedule) -> float:
+    """Return how many seconds after a slot its run may begin by right, where slots are windows."""
+    widths = [0.0]
+    for cron in schedule.crons:
+        with suppress(ScheduleError):
+            widths.append(parse(cron, schedule.dialect, schedule.timezone).width)
+    return max(widths)
 
 
 def slot(schedule: Schedule, after: float, *, nth: int = 1) -> float | None:

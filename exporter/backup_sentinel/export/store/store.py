@@ -1,56 +1,23 @@
 """The state of all clusters. Readings of objects go in, changed subjects come out for whoever shows them."""
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Hashable, Iterable, Iterator
 
 from backup_sentinel.errors import WHOLE_CLUSTER, ApiError, OutageReason, ProblemReason
 from backup_sentinel.export.settings import ExportSettings
-from backup_sentinel.model import Outcome, Problem, Record, Run, Schedule, ScheduleKey, Volume
+from backup_sentinel.model import Event, Outcome, Record, Run, Schedule, ScheduleKey, Volume
 
+from .facts import ClusterFacts, NamespaceFacts, News, Reading
 from .feed import Feed, FeedKey
 from .installation import Installation
 from .marks import Marks, NamespaceKey, Scope
 from .places import PlaceKey
-from .saved import VERSION, SavedCluster, SavedFeed, SavedStream, publish
+from .saved import VERSION, SavedCluster, SavedStream, publish
+
+SLICE = 32
+"""Streams written down between two chances for other tasks to run; about half a millisecond."""
 
 
-class Reading(Protocol):
-    """What a profile made of one object."""
-
-    @property
-    def namespace(self) -> str: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def records(self) -> tuple[Record, ...]: ...  # noqa: D102
-    @property
-    def problems(self) -> tuple[Problem, ...]: ...  # noqa: D102
-
-
-class News(NamedTuple):
-    """Problems of an object that it did not have when it was last seen."""
-
-    feed: FeedKey
-    namespace: str
-    name: str
-    problems: tuple[Problem, ...]
-
-
-class NamespaceFacts(NamedTuple):
-    """What is added up over one namespace of backup resources."""
-
-    key: NamespaceKey
-    expired: int
-    failed_deletions: int
-
-
-class ClusterFacts(NamedTuple):
-    """Whether a cluster answers. `up` is None until it is known; `blind` seconds without an answer so far."""
-
-    cluster: str
-    up: bool | None = None
-    blind: float = 0.0
-    clock_skew: float | None = None
+_RUNS = frozenset({"run"})
 
 
 class Store:
@@ -72,10 +39,22 @@ class Store:
         names = self._installations if cluster is None else [cluster]
         return [known for name in names for known in self._installations.get(name, {}).values()]
 
-    def feed(self, key: FeedKey, *, record: str, max_silence: float) -> Feed:
-        """Return the feed of a resource, made when first asked for."""
+    def feed(
+        self,
+        key: FeedKey,
+        *,
+        record: str,
+        max_silence: float,
+        also: Iterable[str] = (),
+        words: tuple[str, ...] = (),
+    ) -> Feed:
+        """Return the feed of a resource, made when first asked for.
+
+        Its objects give the record and `also` others; `words` are those that its events may tell of.
+        """
         if key not in self.feeds:
-            self.feeds[key] = Feed(key=key, record=record, max_silence=max_silence)
+            records = frozenset([record, *also])
+            self.feeds[key] = Feed(key=key, records=records, max_silence=max_silence, words=words)
             self.clusters.setdefault(key.cluster, ClusterFacts(key.cluster))
             operators = self._installations.setdefault(key.cluster, {})
             if key.operator not in operators:
@@ -96,27 +75,40 @@ class Store:
                 self.marks.add(scope, subject)
         self._installations.pop(cluster, None)
         self.clusters.pop(cluster, None)
+        self.marks.forget(cluster)
         self.marks.add(Scope.CLUSTER, cluster)
 
     # Memory over restarts ----------------------------------------------------------------------------------
 
     def save(self, cluster: str) -> SavedCluster:
         """Return what is to outlive the process; equal states give equal documents."""
-        feeds: list[SavedFeed] = []
-        streams: list[SavedStream] = []
-        for known in self.installations(cluster):
-            more, added = known.save()
-            feeds += more
-            streams += added
-        feeds.sort(key=lambda feed: (feed.operator, feed.resource, feed.scope))
-        streams.sort(key=lambda stream: stream.key)
-        return SavedCluster(version=VERSION, cluster=cluster, feeds=feeds, streams=streams)
+        document = SavedCluster(version=VERSION, cluster=cluster)
+        for _ in self.saving(document):
+            pass
+        return document
+
+    def saving(self, document: SavedCluster) -> Iterator[list[SavedStream]]:
+        """Fill an empty document of a cluster; yields the streams that were added, a few at a time.
+
+        What happens between two steps may be in it or not. Feeds come first: a resource that is said to have been
+        listed is one whose runs are in the streams, or the next process would count those that are not as news.
+        """
+        owners = self.installations(document.cluster)
+        document.feeds = [feed for known in owners for feed in known.save_feeds()]
+        document.feeds.sort(key=lambda feed: (feed.operator, feed.resource, feed.scope))
+        keys = sorted((key, known) for known in owners for key in known.streams)
+        document.streams = []
+        for first in range(0, len(keys), SLICE):
+            added = [known.save_stream(key) for key, known in keys[first : first + SLICE]]
+            streams = [stream for stream in added if stream is not None]
+            document.streams += streams
+            yield streams
 
     def saved(self, document: SavedCluster) -> None:
         """Let counters show what has been saved."""
         for known in self.installations(document.cluster):
             for key in publish(known.streams, document):
-                self.marks.stream(key)
+                self.marks.add(Scope.STREAM, key)
 
     def recalled(self, cluster: str) -> bool:
         """Tell whether it is known what an earlier process saved of a cluster."""
@@ -145,6 +137,7 @@ class Store:
             for _, records in feed.finish():
                 self._withdraw(owner, records)
             self._settle(feed, owner)
+            self.marks.lasting(feed.key.cluster)
             if fresh:
                 owner.reconsider()
                 owner.reconcile()
@@ -237,7 +230,7 @@ class Store:
         records = reading.records
         if not records and ProblemReason.UNDECODABLE in reasons:
             records = before
-        if feed.record == "run" and before and records == before and not any(map(_restores, records)):
+        if feed.records == _RUNS and before and records == before and not any(map(_restores, records)):
             feed.set(*name, before)  # listed again, and nothing has happened: nothing to show anew either
             return
         feed.set(*name, records)
@@ -245,6 +238,8 @@ class Store:
             kept = {_identity(record) for record in records}
             self._withdraw(owner, tuple(record for record in before if _identity(record) not in kept))
         for record in records:
+            if isinstance(record, Event):  # counted since the process began, whatever an earlier one knew
+                history = not feed.synced
             owner.enter(record, history=history, now=self._now())
             if isinstance(record, Run):
                 feed.touched.add(record.key)
@@ -278,7 +273,7 @@ class Store:
         if facts.up is not up and (up or all(other.up is not None or other.missing for other in feeds)):
             self.clusters[cluster] = facts._replace(up=up)
             self.marks.add(Scope.CLUSTER, cluster)
-        if feed.record == "schedule":
+        if "schedule" in feed.records:
             self._owner(feed).reconsider()
 
     # What others ask ---------------------------------------------------------------------------------------
@@ -302,7 +297,12 @@ class Store:
         if isinstance(key, NamespaceKey):
             if not owner.uses(key.namespace):
                 return None
-            return NamespaceFacts(key, owner.expired(key.namespace), owner.failed_deletions(key.namespace))
+            return NamespaceFacts(
+                key,
+                owner.expired(key.namespace),
+                owner.failed_deletions(key.namespace),
+                owner.told(key.namespace),
+            )
         return owner.places.get(key) if scope is Scope.LOCATION else owner.repositories.get(key)
 
 
@@ -332,6 +332,8 @@ def _identity(record: Record) -> object:
             return Run, record.key, record.namespace, record.name, record.created
         case Schedule():
             return Schedule, record.key
+        case Event():
+            return Event, record.name, record.subject
         case Volume():
             return Volume, record.action, record.run, record.name
         case _:

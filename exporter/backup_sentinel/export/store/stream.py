@@ -94,20 +94,30 @@ class Stream(msgspec.Struct, kw_only=True):
         )
         if run.synced:
             run.clock = start(run)
+        stands = not (run.sampled and run.created is None)
         if before is not None:
             self._take_out(name, before)
         self.open.pop(name, None)
         self.runs[name] = run
-        self.stock.add(run)
+        if stands:
+            self.stock.add(run)
         if run.synced:
+            return
+        if run.restore_point:
+            self.memory.witness(run)
             return
         if self.key.target:
             self.created = min((t for t in (self.created, run.clock) if t is not None), default=None)
-        self.existing[run.outcome] = self.existing.get(run.outcome, 0) + 1
+        self.existing[run.outcome] = self.existing.get(run.outcome, 0) + stands
         if run.outcome in OPEN:
             self.open[name] = run
+        failed = self.memory.last_failure
+        if run.sampled and run.outcome is Outcome.SUCCEEDED and run.clock is not None and failed is not None:
+            # What the object shows now comes after all that it showed before, whatever its clock.
+            run.clock = max(run.clock, failed + 1)
         self.memory.learn(run)
-        self.ledger.see(run, history=history)
+        if not run.sampled:
+            self.ledger.see(run, history=history)
 
     def leave(self, name: RunName, failed_volumes: int) -> None:
         """Take out a run whose object is gone; what was learned from it stays."""
@@ -115,20 +125,24 @@ class Stream(msgspec.Struct, kw_only=True):
         if run is None:
             return
         self._take_out(name, run)
-        if not run.synced:
+        if not run.synced and not run.restore_point:
             self.ledger.lose(run)
             self.memory.forget(name, counts=self._counts(run, failed_volumes))
 
     def _take_out(self, name: RunName, run: Run) -> None:
         del self.runs[name]
-        self.stock.remove(run)
-        if not run.synced:
+        stands = not (run.sampled and run.created is None)
+        if stands:
+            self.stock.remove(run)
+        if not run.synced and not run.restore_point:
             self.open.pop(name, None)
-            self.existing[run.outcome] -= 1
+            self.existing[run.outcome] -= stands
 
     def promise(self, schedule: Schedule, settings: ExportSettings, now: float) -> None:
         """Take in the schedule: new, changed, or created again under the same name."""
-        rhythm = (schedule.crons, schedule.timezone)
+        rhythm: Rhythm | None = (schedule.crons, schedule.timezone)
+        if schedule.preset is not None and not schedule.crons:  # not known yet, which is no change
+            rhythm = self.rhythm
         self.created = min((t for t in (self.created, schedule.created) if t is not None), default=None)
         self.deleted = None
         if schedule.paused:
