@@ -6,6 +6,7 @@ one JSON object per line, each answered by a line:
 
     {"do": "storm", "rate": 1000}             that many events a second over all Backup watches but the first cluster's
     {"do": "storm", "rate": 0}                no more
+    {"do": "probe"}                           a new Backup, the newest, in the watch of the second cluster; its start
     {"do": "count"}                           events sent so far, open streams
 """
 
@@ -61,6 +62,7 @@ class Farm:
         self._revision = itertools.count(FIRST_REVISION + 1)
         self._streams: dict[str, Stream] = {}
         self._open = 0
+        self._probes = 0
         self._rate = 0.0
 
     def _objects(self, cluster: str) -> Objects:
@@ -163,6 +165,14 @@ class Farm:
                 body = stream.objects.backup(turn * 7919 % stream.objects.backups, next(self._revision))
                 await self._send(stream, body)
 
+    async def _probe(self) -> float:
+        """Send a Backup that is newer than those before it; return when it started, which is seen in the page."""
+        stream = self._streams["c1"]
+        self._probes += 1
+        body, started = stream.objects.latest(self._probes, next(self._revision))
+        await stream.response.write(self._line("ADDED", body))
+        return started
+
     async def _send(self, stream: Stream, body: bytes) -> None:
         try:
             await stream.response.write(self._line("MODIFIED", body))
@@ -170,11 +180,13 @@ class Farm:
         except ConnectionError:
             return
 
-    async def obey(self, command: dict[str, Any]) -> dict[str, Any]:
+    async def obey(self, command: dict[str, Any]) -> dict[str, float]:
         """Carry out a command."""
         match command:
             case {"do": "storm", "rate": rate}:
                 self._rate = rate
+            case {"do": "probe"}:
+                return {"started": await self._probe()}
         return {"events": self.sent, "streams": self._open}
 
 

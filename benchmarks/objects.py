@@ -141,6 +141,14 @@ class Objects:
         schedule, run = number % self.schedules, number // self.schedules
         started = self._now - PERIOD * (run + 2) + schedule % PERIOD
         ended = started + 60 + (schedule * 7 + run) % 1200
+        return self._write(number, schedule, started, ended, revision)
+
+    def latest(self, number: int, revision: int) -> tuple[bytes, float]:
+        """Return a Backup of the first schedule that is newer than all of a lower number, and when it started."""
+        started = float(int(self._now) - PERIOD // 2 + number)
+        return self._write(self.backups + number, 0, started, started + 1, revision), started
+
+    def _write(self, number: int, schedule: int, started: float, ended: float, revision: int) -> bytes:
         fill = {
             "name": f"schedule-{schedule:04}-{time.strftime('%Y%m%d%H%M%S', time.gmtime(started))}",
             "namespace": f"velero-{schedule % NAMESPACES}",

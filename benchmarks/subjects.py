@@ -48,6 +48,17 @@ class Subject(Exporter):
         assert self._process is not None
         return self._process.pid
 
+    def page(self, schedules: int) -> bytes:
+        """Return the page; raise RuntimeError unless it shows so many schedules.
+
+        A server that refuses everything leaves the exporter ready, and nothing would be measured.
+        """
+        body: bytes = self.get("/metrics")[1]
+        shown = body.count(b"\nkube_backup_last_attempt_timestamp_seconds{")
+        if shown != schedules:
+            raise RuntimeError(f"the page shows {shown} of {schedules} schedules; see {self.log}")
+        return body
+
     def wait_ready(self, timeout: float = PATIENCE) -> None:
         """Wait until everything has been read and is shown; asks seldom, since asking costs."""
         deadline = time.monotonic() + timeout
@@ -151,11 +162,11 @@ class Farm:
     def __exit__(self, *_: object) -> None:
         self._process.stop()
 
-    def do(self, what: str, **more: Any) -> dict[str, int]:
-        """Give a command; return how many events were sent and how many streams are open."""
+    def do(self, what: str, **more: Any) -> dict[str, float]:
+        """Give a command; return what it tells."""
         self._process.stdin.write(json.dumps({"do": what, **more}).encode() + b"\n")
         self._process.stdin.flush()
-        found: dict[str, int] = json.loads(self._process.stdout.readline())
+        found: dict[str, float] = json.loads(self._process.stdout.readline())
         return found
 
     def clusters(self, numbers: range) -> list[dict[str, Any]]:

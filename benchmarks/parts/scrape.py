@@ -16,6 +16,9 @@ SECONDS = 20.0
 RATE = 1000
 PAUSE = 0.04
 STORMY = 10_000
+PROBES = 15
+LOST = 20.0
+ATTEMPT = b'kube_backup_last_attempt_timestamp_seconds{cluster="c1"'
 
 
 def run(size: int) -> list[Row]:
@@ -30,6 +33,7 @@ def run(size: int) -> list[Row]:
             sent, before = farm.do("count")["events"], subject.usage.cpu
             loads, health = _load(subject)
             events, cpu = farm.do("count")["events"] - sent, subject.usage.cpu - before
+            delays = [_delay(farm, subject) for _ in range(PROBES)]
             page = subject.get("/metrics")[1]
     streams = 2 * SCHEDULES
     return [
@@ -43,6 +47,8 @@ def run(size: int) -> list[Row]:
         row("body", "kB", len(page) / 1e3),
         row("body, compressed", "kB", len(gzip.compress(page, 1)) / 1e3),
         row("events a second", "", events / SECONDS),
+        row("from an event to a page that shows it, median", "ms", median(delays)),
+        row("from an event to a page that shows it, longest", "ms", max(delays), goal=1000),
         row("processor time of all that together", "% of a core", cpu / SECONDS * 100),
     ]
 
@@ -67,6 +73,18 @@ def _load(subject: Subject) -> tuple[list[float], list[float]]:
     for thread in threads:
         thread.join()
     return taken["/metrics"], taken["/-/healthy"]
+
+
+def _delay(farm: Farm, subject: Subject) -> float:
+    """Return the milliseconds from an event until a page shows it."""
+    began = time.perf_counter()
+    wanted = f"}} {farm.do('probe')['started']:.0f}\n".encode()
+    while time.perf_counter() - began < LOST:
+        page = subject.get("/metrics")[1]
+        if any(line.startswith(ATTEMPT) and line.endswith(wanted) for line in page.splitlines(keepends=True)):
+            return (time.perf_counter() - began) * 1e3
+        time.sleep(PAUSE)
+    raise TimeoutError("no page shows an event")
 
 
 def _centile(values: list[float], centile: int) -> float:

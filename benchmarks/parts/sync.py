@@ -6,7 +6,7 @@ import time
 
 from benchmarks.machine import MEGABYTE, Usage, settled
 from benchmarks.parts.row import Row, row
-from benchmarks.subjects import Subject, apiserver, cluster, discard, exporter
+from benchmarks.subjects import SCHEDULES, Subject, apiserver, cluster, discard, exporter
 
 ROUNDS = 3
 
@@ -47,4 +47,5 @@ def _first_sync(subject: Subject) -> tuple[float, Usage, float]:
     wall, cpu = time.perf_counter() - began, subject.usage.cpu - before.cpu
     settled(subject.pid)
     after = subject.usage
+    subject.page(SCHEDULES)
     return wall, Usage(cpu, after.resident, after.peak), before.resident / MEGABYTE

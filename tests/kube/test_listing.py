@@ -36,7 +36,7 @@ async def test_never_asks_for_version_zero_or_any(server: Server, reflector: Mak
 
 
 async def test_large_page_comes_in_chunks(server: Server, reflector: MakeReflector) -> None:
-    names = [f"b{number}" for number in range(1201)]
+    names = [f"b{number}" for number in range(201)]
     server.on(BACKUPS, page(*names), kind="list")
     changes = await take(reflector(page_size=5000), 3)
     assert [(c.first, c.complete) for c in changes] == [(True, False), (False, False), (False, True)]  # type: ignore[union-attr]

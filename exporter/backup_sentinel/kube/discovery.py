@@ -52,6 +52,8 @@ class Discovery:
         Only the API server's own "not found" and a list without the plural count as None. An aggregated
         API whose backend is down answers 503, which is an outage. Raises ApiError.
         """
+        if wanted.beside is not None and await self.find(wanted.beside) is None:
+            return None
         for version in wanted.versions:
             for entry in await self._list(wanted.root(version)):
                 if entry.name == wanted.plural:

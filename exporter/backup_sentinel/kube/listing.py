@@ -14,17 +14,22 @@ import msgspec
 from backup_sentinel.errors import ApiError, OutageReason
 
 from . import failure
+from .ahead import Ahead, guess
 from .change import Decoder, Listed, Page, T
 from .client import Client
+from .resource import Selector
 
-CHUNK = 500
+CHUNK = 100
 MAX_PAGE = 5000
 MAX_RESTARTS = 4
 
 
-def chosen(selector: str | None) -> dict[str, str]:
-    """Return the parameters with which a server is asked for the objects of a label selector only."""
-    return {"labelSelector": selector} if selector else {}
+def chosen(selector: Selector | str | None) -> dict[str, str]:
+    """Return the parameters with which a server is asked for chosen objects only; text is a label selector."""
+    wanted = Selector(selector) if isinstance(selector, str) else selector or Selector()
+    return ({"labelSelector": wanted.labels} if wanted.labels else {}) | (
+        {"fieldSelector": wanted.fields} if wanted.fields else {}
+    )
 
 
 class Listing(Generic[T]):
@@ -41,7 +46,7 @@ class Listing(Generic[T]):
         *,
         page_size: int,
         read_timeout: float,
-        selector: str | None = None,
+        selector: Selector | str | None = None,
     ) -> None:
         self.resource_version: str | None = None
         self._client = client
@@ -52,7 +57,7 @@ class Listing(Generic[T]):
         self._chosen = chosen(selector)
 
     async def read(self) -> AsyncGenerator[Listed[T], None]:
-        """Yield the list, at most 500 objects at a time. Only one that truly ended is `complete`.
+        """Yield the list, at most `CHUNK` objects at a time. Only one that truly ended is `complete`.
 
         A continue token that expired (410, with etcd's compaction) starts the list again with larger pages:
         what the server offers instead continues from another state than it began with. Raises ApiError.
@@ -72,9 +77,18 @@ class Listing(Generic[T]):
                 return
 
     async def _pages(self) -> AsyncGenerator[Listed[T], None]:
+        async with Ahead(self._body) as ahead, aclosing(self._chunks(ahead)) as chunks:
+            async for listed in chunks:
+                yield listed
+
+    async def _chunks(self, ahead: Ahead) -> AsyncGenerator[Listed[T], None]:
         token, first, self.resource_version = "", True, None
         while True:
-            page = await self._page(token)
+            body = await ahead.get(token)
+            if (seeming := guess(body)) != token:
+                await ahead.expect(seeming)
+            page = self._page(body)
+            del body
             if first:
                 # All pages of a list share one version; should they not, the oldest loses nothing.
                 self.resource_version = page.resource_version or None
@@ -84,7 +98,7 @@ class Listing(Generic[T]):
             if not following and page.remaining:
                 raise self._bad(f"the list ended {page.remaining} objects early")
             items = page.items
-            await asyncio.sleep(0)  # between reading a page and taking it in: some milliseconds each
+            await asyncio.sleep(0)  # between decoding a page and taking it in: some milliseconds each
             for start in range(0, len(items) or 1, CHUNK):
                 last = start + CHUNK >= len(items)
                 yield Listed(items[start : start + CHUNK], first, last and not following)
@@ -94,9 +108,11 @@ class Listing(Generic[T]):
                 return
             token = following
 
-    async def _page(self, token: str) -> Page[T]:
+    async def _body(self, token: str) -> bytes:
         params = {"limit": str(self._limit)} | self._chosen | ({"continue": token} if token else {})
-        body = await self._client.get(self._path, params, read_timeout=self._read_timeout)
+        return await self._client.get(self._path, params, read_timeout=self._read_timeout)
+
+    def _page(self, body: bytes) -> Page[T]:
         try:
             return self._decoder.page(body)
         except (ValueError, msgspec.MsgspecError) as error:

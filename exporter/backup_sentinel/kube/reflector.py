@@ -17,7 +17,7 @@ from .change import Change, Decoder, Missing, Observer, Outage, T
 from .client import Client
 from .discovery import Discovery
 from .lines import OversizedLineError
-from .resource import ResourceType, Served
+from .resource import ResourceType, Selector, Served
 from .snapshot import Snapshot
 from .timing import Backoff, Random, Timing, spread
 from .watching import Watching
@@ -54,7 +54,7 @@ class Reflector(Generic[T]):
         gate: asyncio.Semaphore,
         discovery: Discovery | None = None,
         namespace: str | None = None,
-        selector: str | None = None,
+        selector: Selector | str | None = None,
         poll_interval: float | None = None,
         page_size: int = 500,
         watch_list: bool = True,
@@ -166,7 +166,7 @@ class Reflector(Generic[T]):
             trusted=not self._hollow,
         )
         low, high = self._timing.watch
-        began = self._clock.now()
+        began, denied = self._clock.now(), self._denied
         error: ApiError | None = None
         try:
             async with aclosing(
@@ -188,9 +188,10 @@ class Reflector(Generic[T]):
         if error is None:
             self._listen(watching, lived)
         elif self._denied:
-            # Listing is allowed: poll, and see each time whether watching is by now.
+            # Listing was allowed, and is asked for at once: perhaps nothing is any more. If it still is, poll, and
+            # see each time whether watching is allowed by now.
             self._version = None
-            await self._next_poll()
+            await (self._next_poll() if denied else self._rest())
             return
         elif error.reason is OutageReason.EXPIRED:
             self._version = None

@@ -3,16 +3,29 @@
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 
+class Selector(NamedTuple):
+    """Which objects are asked for: a label selector (`a=b,c`) and a field selector (`type=Warning`), applied by the server."""
+
+    labels: str = ""
+    fields: str = ""
+
+
 class ResourceType(msgspec.Struct, frozen=True):
-    """A kind of object by group and plural; `versions` in order of preference, `group` "" for the core API."""
+    """A kind of object by group and plural; `versions` in order of preference, `group` "" for the core API.
+
+    It is of interest only where `beside` is served too.
+    """
 
     group: str
     versions: tuple[str, ...]
     plural: str
     namespaced: bool = True
+    beside: "ResourceType | None" = None
 
     def __str__(self) -> str:
         return f"{self.plural}.{self.group}" if self.group else self.plural

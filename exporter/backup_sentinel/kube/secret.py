@@ -2,7 +2,9 @@
 
 import re
 
-MASK = "***"
+from backup_sentinel.secret import MASK, Secret
+
+__all__ = ["MASK", "Secret", "redact"]
 
 _NAMED = re.compile(
     r"(?i)\b((?:[\w-]*(?:token|secret|passw(?:or)?d|api[-_]?key))|authorization|bearer|basic)"
@@ -10,28 +12,6 @@ _NAMED = re.compile(
 )
 _LONG = re.compile(r"(?<![\w+/=.-])(?!/)[\w+/=.-]{40,}")
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
-
-
-class Secret(str):
-    """A string whose `repr`, `str` and formatted form are `***`; `reveal` gives the text.
-
-    It is a `str`, so that a field annotated `str` decodes from plain text without a hook.
-    """
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return repr(MASK)
-
-    def __str__(self) -> str:
-        return MASK
-
-    def __format__(self, spec: str) -> str:
-        return format(MASK, spec)
-
-    def reveal(self) -> str:
-        """Return the text itself, as an ordinary string."""
-        return str.__str__(self)
 
 
 def redact(text: str, limit: int = 300) -> str:

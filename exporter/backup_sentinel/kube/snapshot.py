@@ -10,6 +10,7 @@ from backup_sentinel.clock import Clock
 from .change import Decoder, Gone, Listed, T
 from .client import Client
 from .listing import Listing
+from .resource import Selector
 from .streaming import NoStreamError, StreamedListing
 from .timing import Timing
 from .turn import Turn
@@ -33,7 +34,7 @@ class Snapshot(Generic[T]):
         timing: Timing,
         page_size: int,
         watch_list: bool,
-        selector: str | None = None,
+        selector: Selector | str | None = None,
     ) -> None:
         self.resource_version: str | None = None
         self._client = client

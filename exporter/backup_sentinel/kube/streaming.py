@@ -13,6 +13,7 @@ from .change import Decoder, Gone, Listed, T
 from .client import Client
 from .event import bookmark, parse
 from .listing import CHUNK, chosen
+from .resource import Selector
 
 PARAMS = {
     "watch": "true",
@@ -41,7 +42,7 @@ class StreamedListing(Generic[T]):
         path: str,
         *,
         read_timeout: float,
-        selector: str | None = None,
+        selector: Selector | str | None = None,
     ) -> None:
         self.resource_version: str | None = None
         self._client = client

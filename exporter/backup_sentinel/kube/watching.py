@@ -11,6 +11,7 @@ from .change import Change, Contact, Decoder, Gone, Observer, Put, T
 from .client import Client
 from .event import bookmark, parse
 from .listing import chosen
+from .resource import Selector
 
 PROOF = 0.1
 """Seconds after which an open stream that says nothing counts as that of a quiet cluster. Before that it may be an
@@ -35,7 +36,7 @@ class Watching(Generic[T]):
         *,
         observer: Observer,
         resource: str,
-        selector: str | None = None,
+        selector: Selector | str | None = None,
         trusted: bool = True,
     ) -> None:
         self.resource_version = version

@@ -598,6 +598,20 @@ def _deletion_failures(facts: NamespaceFacts) -> Number | None:
     return facts.failed_deletions
 
 
+@_gauges(
+    "kube_backup_events_total",
+    "Kubernetes Events in which the operator told of what happened, by their reason, since this process began.",
+    NAMESPACE,
+    extra=("reason",),
+    source="Event.word, Event.times",
+    kind=Kind.COUNTER,
+    stability=Stability.ALPHA,
+)
+def _events(facts: NamespaceFacts) -> Many:
+    for word, count in sorted(facts.events.items()):
+        yield (("reason", word),), count
+
+
 # What can be seen ------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ old or new, never half of it. The text of sample lines is the same in both forma
 """
 
 import asyncio
+import time
 import zlib
 from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
@@ -32,8 +33,9 @@ except ImportError:
         return packer.compress(body) + packer.flush()
 
 
-SLICE = 32
-"""Subjects written between two chances for other tasks to run; about a millisecond."""
+SLICE_SECONDS = 0.002
+"""How long is written before other tasks get a chance to run. Each chance may take them as long again or longer, so
+that a page with many of them would be late."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -46,6 +48,19 @@ class Page(msgspec.Struct, frozen=True):
 def _bind(pieces: list[bytes]) -> Page:
     plain = b"".join(pieces)
     return Page(plain, _gzip(plain))
+
+
+class _Slices:
+    """Divides work in the event loop by time."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+
+    async def end(self) -> None:
+        """Let others run if a slice has been used up."""
+        if time.perf_counter() - self._begun > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._begun = time.perf_counter()
 
 
 class Extra(Protocol):
@@ -164,12 +179,11 @@ class Renderer:
 
     async def update(self) -> None:
         """Write what has changed and exchange the pages. Yields to other tasks every millisecond or so."""
-        complete = not self._store.waiting()
+        complete, slices = not self._store.waiting(), _Slices()
         for scope, table in self._tables.items():
-            for count, key in enumerate(self._store.marks.take(scope), start=1):
+            for key in self._store.marks.take(scope):
                 table.set(key, self._store.subject(scope, key))
-                if count % SLICE == 0:
-                    await asyncio.sleep(0)
+                await slices.end()
         recent = asyncio.get_running_loop().time() - IDLE
         self._asked = {form: at for form, at in self._asked.items() if at > recent}
         # A list, because another format may be asked for meanwhile.
@@ -188,10 +202,11 @@ class Renderer:
 
     async def _compose(self, form: Format) -> Page:
         pieces: list[bytes] = []
+        slices = _Slices()
         rows = {scope: table.rows() for scope, table in self._tables.items()}
         for title, (table, index) in zip(self._heads[form], self._columns, strict=True):
             pieces.append(title)
             pieces += [row[index] for row in rows[table.scope]]
-            await asyncio.sleep(0)
+            await slices.end()
         pieces += [self._extra(form), form.end]
         return await asyncio.get_running_loop().run_in_executor(self._executor, _bind, pieces)
