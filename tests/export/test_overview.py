@@ -5,7 +5,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from backup_sentinel.export.overview import Overview, Row, State, survey
+from backup_sentinel.errors import ApiError
+from backup_sentinel.export.overview import (
+    Choice,
+    ChoiceError,
+    Lens,
+    Overview,
+    ScheduleRow,
+    State,
+    at_once,
+    survey,
+    tell_runs,
+    words,
+)
 from backup_sentinel.model import FailureReason, Record
 from export.store.world import (
     DAY,
@@ -18,13 +30,16 @@ from export.store.world import (
     PARTIAL,
     PENDING,
     RUNNING,
+    SUCCEEDED,
     UNREACHABLE,
     World,
     at,
     key,
+    location,
     restore,
     run,
     schedule,
+    volume,
 )
 
 OK, WARNING, CRITICAL, PAUSED = State.OK, State.WARNING, State.CRITICAL, State.PAUSED
@@ -32,13 +47,13 @@ TUESDAY = MONDAY + DAY
 LAST, NEXT = at("2026-03-02 03:00"), at("2026-03-03 03:00")
 
 
-def look(world: World) -> Overview:
+def look(world: World, *, texts: bool = False, **choice: Any) -> Overview:
     world.store.tick()
     world.store.refresh()
-    return survey(world.store, world.now, "1.2.3")
+    return at_once(survey(Lens(world.store, world.now, texts=texts), "1.2.3", Choice(**choice)))
 
 
-def only(world: World) -> Row:
+def only(world: World) -> ScheduleRow:
     [row] = look(world).schedules
     return row
 
@@ -106,7 +121,7 @@ def only(world: World) -> Row:
             [schedule("", valid=False, message="expected 5 fields")],
             LAST,
             CRITICAL,
-            ["the schedule is invalid: expected 5 fields"],
+            ["the schedule is invalid: the operator refuses it"],
         ),
         (
             [schedule("", valid=False)],
@@ -193,18 +208,21 @@ def test_a_row_tells_what_is_known_and_leaves_out_what_is_not(world: World) -> N
         run(LAST + DAY, RUNNING),
     )
     told = msgspec.to_builtins(only(world))
-    assert told["newest_reason"] == "tls"
-    assert told["newest_outcome"] == "failed"
-    assert told["duration"] == HOUR
+    assert told["newest"]["reason"] == "tls"
+    assert told["newest"]["outcome"] == "failed"
+    assert told["newest"]["duration"] == HOUR
     assert told["running"] == 1
     assert told["location"] == "s3"
     assert (told["cron"], told["timezone"]) == ("0 3 * * *", "Europe/Vienna")
-    assert not {"last_success", "size", "last_partial", "target"} & told.keys()
+    assert not {"last_success", "size", "last_partial"} & told.keys()
 
 
 def test_the_reason_of_a_former_failure_is_not_shown_after_a_success(world: World) -> None:
     world.put(schedule(), run(LAST, reason=FailureReason.TLS))
-    assert only(world).newest_reason == ""
+    assert only(world).reason is None
+    newest = only(world).newest
+    assert newest is not None
+    assert newest.reason is None
 
 
 def test_the_worst_comes_first_and_then_the_alphabet(world: World) -> None:
@@ -217,7 +235,7 @@ def test_the_worst_comes_first_and_then_the_alphabet(world: World) -> None:
 def test_orphans_and_deleted_schedules_have_no_row(world: World) -> None:
     world.start(schedule(), run(LAST, FAILED, of=key("gone")))
     world.drop(schedule())
-    assert look(world).schedules == []
+    assert look(world).schedules == ()
 
 
 def test_targets_have_rows_and_the_schedule_they_share_has_none(world: World) -> None:
@@ -243,7 +261,7 @@ def test_a_resource_that_cannot_be_read_is_a_warning_and_never_silence(world: Wo
     world.list(world.feed(scope="a"))
     world.store.outage(world.feed(scope="b"), FORBIDDEN)
     overview = look(world)
-    assert (overview.state, overview.schedules) == (WARNING, [])
+    assert (overview.state, overview.schedules) == (WARNING, ())
     assert overview.clusters[0].outages == {"runs in b": "forbidden"}
 
 
@@ -265,3 +283,156 @@ def test_it_can_be_read_back_from_json(world: World) -> None:
     world.put(schedule(), run(LAST, FAILED))
     overview = look(world)
     assert msgspec.json.decode(msgspec.json.encode(overview), type=Overview) == overview
+
+
+def test_the_strip_is_the_last_runs_that_exist_oldest_first(world: World) -> None:
+    runs = [run(LAST + n * HOUR, FAILED if n == 19 else SUCCEEDED) for n in range(20)]
+    world.put(schedule(), *runs, run(LAST + 99 * DAY, synced_copies=True, started=LAST, ended=LAST + 1))
+    strip = only(world).runs
+    assert [mark.at for mark in strip] == [LAST + n * HOUR for n in range(6, 20)]
+    assert [mark.outcome for mark in strip] == [SUCCEEDED] * 13 + [FAILED]
+
+
+def test_the_newest_decisive_run_is_shown_although_its_object_is_gone(world: World) -> None:
+    world.start(schedule(), run(LAST, FAILED))
+    world.drop(run(LAST, FAILED))
+    row = only(world)
+    assert [mark.outcome for mark in row.runs] == [FAILED]
+    assert row.newest is not None
+    assert row.newest.name == row.runs[0].name
+
+
+def test_a_promise_is_the_age_that_the_recovery_point_may_reach(world: World) -> None:
+    world.start(schedule(max_age=26 * HOUR), run(LAST))
+    row = only(world)
+    assert (row.last_recovery_point, row.promise) == (LAST, 26 * HOUR)
+
+
+def test_what_an_operator_wrote_is_told_on_permission_only_and_without_secrets(world: World) -> None:
+    secret = "password=hunter2"
+    failed = run(LAST, FAILED, message=f"upload failed: {secret}")
+    world.start(schedule(valid=False, message=f"refused: {secret}"), failed, location(message=secret))
+    world.put(volume(failed, outcome=FAILED, message=f"lost: {secret}"))
+    closed = msgspec.json.encode(look(world))
+    assert b"message" not in closed
+    assert b"refused:" not in closed
+    row = look(world, texts=True).schedules[0]
+    assert row.newest is not None
+    assert (row.message, row.newest.message) == ("refused: password=***", "upload failed: password=***")
+    assert row.newest.volumes[0].message == "lost: password=***"
+    lens = Lens(world.store, world.now, texts=True)
+    assert [place.message for place in lens.locations()] == ["password=***"]
+
+
+def test_a_row_tells_of_the_run_under_way_and_the_state_of_its_location(world: World) -> None:
+    world.start(
+        schedule(location="s3"),
+        run(LAST, RUNNING, items=5.0, items_expected=20.0, phase="InProgress"),
+        location("s3", available=False, reason=FailureReason.TLS),
+    )
+    row = only(world)
+    assert row.under_way is not None
+    assert (row.under_way.phase, row.under_way.progress) == ("InProgress", 0.25)
+    assert (row.location, row.location_available, row.location_reason) == ("s3", False, "tls")
+
+
+def test_volumes_come_the_worst_first_and_are_counted(world: World) -> None:
+    newest = run(LAST, PARTIAL)
+    world.start(schedule(), newest)
+    world.put(*(volume(newest, f"v{n:02}", FAILED if n == 30 else SUCCEEDED, size=GIB) for n in range(40)))
+    told = only(world).newest
+    assert told is not None
+    assert (told.volumes_total, told.volumes_failed, len(told.volumes)) == (40, 1, 20)
+    assert told.volumes[0].outcome == FAILED
+    assert told.size == 40 * GIB
+
+
+def names(world: World, **choice: Any) -> list[str]:
+    return [row.schedule for row in look(world, **choice).schedules]
+
+
+def test_rows_are_chosen_by_labels_state_outcome_and_part_of_the_name(world: World) -> None:
+    world.put(schedule(of=key("a")), run(LAST, FAILED, of=key("a")))
+    world.put(schedule(of=key("b")), run(LAST, of=key("b")))
+    world.put(schedule(of=key("c", cluster="")), run(LAST, PARTIAL, of=key("c", cluster="")))
+    assert names(world) == ["a", "c", "b"]
+    parse = Choice.parse
+    for parameters, wanted in (
+        ([("schedule", "a"), ("schedule", "b")], ["a", "b"]),
+        ([("cluster", "")], ["c"]),
+        ([("cluster", "prod"), ("state", "ok")], ["b"]),
+        ([("state", "problem")], ["a", "c"]),
+        ([("outcome", "partial")], ["c"]),
+        ([("q", "VELERO")], ["a", "c", "b"]),
+        ([("q", "B")], ["b"]),
+        ([("operator", "none")], []),
+    ):
+        assert names(world, **msgspec.structs.asdict(parse(parameters))) == wanted, parameters
+
+
+def test_a_page_of_rows_knows_how_many_there_are(world: World) -> None:
+    for n in range(7):
+        world.put(schedule(of=key(f"s{n}")))
+    lens = Lens(world.store, world.now)
+    part = at_once(survey(lens, "1", offset=4, limit=2))
+    assert ([row.schedule for row in part.schedules], part.total, part.offset) == (["s4", "s5"], 7, 4)
+
+
+@pytest.mark.parametrize("parameter", [("state", "fine"), ("outcome", ""), ("colour", "red")])
+def test_a_parameter_that_is_none_is_refused_with_what_is_possible(parameter: tuple[str, str]) -> None:
+    with pytest.raises(ChoiceError, match=r"known are|write one of"):
+        Choice.parse([parameter])
+
+
+def test_runs_are_told_newest_first_over_all_streams(world: World) -> None:
+    for n in range(30):
+        world.put(run(LAST + n, FAILED if n % 3 else SUCCEEDED, of=key(f"s{n % 4}")))
+    lens = Lens(world.store, world.now)
+    told = at_once(tell_runs(lens, Choice(), offset=1, limit=3))
+    assert (told.total, [one.created for one in told.runs]) == (30, [LAST + 28, LAST + 27, LAST + 26])
+    told = at_once(tell_runs(lens, Choice.parse([("outcome", "succeeded")]), offset=0, limit=2))
+    assert (told.total, [one.created for one in told.runs]) == (10, [LAST + 27, LAST + 24])
+
+
+def test_a_cluster_without_any_operator_is_bare_and_one_that_is_read_is_not(world: World) -> None:
+    world.store.missing(world.feed("run"))
+    assert look(world).clusters[0].bare
+    world.list("run")
+    assert not look(world).clusters[0].bare
+    assert look(world).clusters[0].operators == ("velero",)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("mysql-daily", "mysql-daily"),
+        ("Größe 東京 🎉", "Größe 東京 🎉"),
+        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        ("\x9b31m", "\\x9b31m"),
+        ("abc\u202egnp.exe", "abc\\u202egnp.exe"),
+        ("a\u200bb\U000e0001", "a\\u200bb\\U000e0001"),
+        ("two\nlines", "two\\x0alines"),
+    ],
+)
+def test_text_is_made_harmless_and_visible(text: str, shown: str) -> None:
+    assert words.plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59, "59s"), (61, "1m 1s"), (86400 + 59, "1d 59s"), (93600, "1d 2h")]
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert words.span(seconds) == text
+
+
+def test_an_instant_beyond_the_calendar_is_none() -> None:
+    assert words.instant(1e30) == words.NOTHING
+
+
+def test_what_is_in_the_way_of_many_resources_is_said_once(world: World) -> None:
+    for word in ("run", "schedule", "location"):
+        error = ApiError(f"GET /apis/{word}/v1: no kubeconfig", reason=UNREACHABLE.reason)
+        world.store.outage(world.feed(word), error)
+    [cluster] = look(world).clusters
+    assert cluster.troubles() == {"no kubeconfig": ["runs", "schedules", "locations"]}
+    assert words.few(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -10,12 +10,14 @@ In: an ASGI application. Out: answers over HTTP/1.1, plain or encrypted. Never h
     clock        how long it may take
     limits       the numbers
     request      one request: how long its URL, its head and its body may be
+    identity     whether it is known who asks
     door         who may come in: the web-config file of prometheus/exporter-toolkit
 """
 
 from .door import FrontDoor
+from .identity import is_known
 from .limits import Limits
 from .listener import ListenError, address, bind
 from .server import Observe, serve
 
-__all__ = ["FrontDoor", "Limits", "ListenError", "Observe", "address", "bind", "serve"]
+__all__ = ["FrontDoor", "Limits", "ListenError", "Observe", "address", "bind", "is_known", "serve"]

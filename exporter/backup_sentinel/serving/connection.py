@@ -75,6 +75,11 @@ class Connection(asyncio.Protocol):
             self._house.refused(status)
             self._clock.close()
 
+    @property
+    def verified(self) -> bool:
+        """Whether the client has shown a certificate, which was verified in the handshake."""
+        return self._transport is not None and bool(self._transport.get_extra_info("peercert"))
+
     def begin_request(self) -> None:
         """Hear that a request is complete up to its body: the clock of the head stops."""
         self._requests += 1

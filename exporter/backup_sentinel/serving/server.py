@@ -27,6 +27,7 @@ from .connection import Connection, connection_of
 from .door import FrontDoor
 from .gate import Gate
 from .house import House
+from .identity import introduce
 from .limits import Limits, make_room
 from .request import Bounds
 
@@ -147,6 +148,8 @@ class _Entrance:
         status, open_ = 500, True
         if connection is not None:
             connection.begin_request()
+            if connection.verified:
+                introduce(scope)
 
         def end() -> None:
             nonlocal open_

@@ -1,32 +1,22 @@
 """Routes of the exporter."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from backup_sentinel import __version__
-from backup_sentinel.export.exposition import Renderer, negotiate, wants_gzip
-from backup_sentinel.export.overview import survey
-from backup_sentinel.export.store import Store
+from backup_sentinel.export.exposition import negotiate, wants_gzip
 
-from .page import render
+from .api import Api, refuse
+from .pages import Pages
+from .source import Source, View
 
 Post = Callable[[dict[str, str]], Awaitable[dict[str, Any]]]
 """A command by POST: the query's parameters in, what happened out. Raises ValueError for a bad parameter."""
-
-
-class Source(Protocol):
-    """Where answers come from. `titles` are what people call the clusters."""
-
-    store: Store
-    renderer: Renderer
-    titles: dict[str, str]
 
 
 class Site:
@@ -36,8 +26,10 @@ class Site:
         self, source: Callable[[], Source], now: Callable[[], float], *, posts: dict[str, Post] | None = None
     ) -> None:
         self._source = source
-        self._now = now
         self._posts = posts or {}
+        view = View(source, now)
+        self._pages = Pages(view, commands=tuple(self._posts))
+        self._api = Api(view)
 
     def application(self) -> Starlette:
         """Return the routes."""
@@ -46,10 +38,11 @@ class Site:
                 Route("/metrics", self.metrics),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
-                Route("/api/v1/schedules", self.schedules),
-                Route("/", self.index),
+                *self._pages.routes(),
                 *(Route(path, self._command, methods=["POST"]) for path in self._posts),
-            ]
+                *self._api.routes(),
+            ],
+            exception_handlers={HTTPException: self._refuse},
         )
         site.router.redirect_slashes = False  # a redirect would lead to whatever host the client names
         return site
@@ -76,30 +69,21 @@ class Site:
         names = "".join(f"{key.cluster or 'cluster'}: {key.resource}\n" for key in waiting[:20])
         return PlainTextResponse(f"Waiting for the first list of {len(waiting)} resources:\n{names}", 503)
 
-    async def schedules(self, _: Request) -> Response:
-        """Serve the overview as JSON."""
-        body = msgspec.json.encode(survey(self._source().store, self._now(), __version__))
-        return Response(body, media_type="application/json")
-
-    async def index(self, _: Request) -> Response:
-        """Serve the overview as a page."""
-        source = self._source()
-        overview = survey(source.store, self._now(), __version__)
-        # Beside the loop: with thousands of schedules it takes longer than anybody may wait for a health check.
-        html = await asyncio.to_thread(render, overview, dict(source.titles), tuple(self._posts))
-        return Response(html, media_type="text/html", headers=SHIELD)
-
     async def _command(self, request: Request) -> Response:
         try:
             return JSONResponse(await self._posts[request.url.path](dict(request.query_params)))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 
-
-SHIELD = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-"""Headers of pages: no script runs, whatever name an object has."""
+    async def _refuse(self, request: Request, error: Exception) -> Response:
+        """Answer what no route takes, in the language of who asks."""
+        assert isinstance(error, HTTPException)
+        sentence = {404: "There is nothing here.", 405: "This is only there to be read (GET)."}.get(
+            error.status_code, f"{error.detail}."
+        )
+        if request.url.path.startswith("/api/"):
+            answer = refuse(error.status_code, sentence)
+        else:
+            answer = self._pages.refuse(request, error.status_code, sentence)
+        answer.headers.update(error.headers or {})
+        return answer

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backup_sentinel.serving.answer import Header, refuse
+from backup_sentinel.serving.identity import introduce
 
 from .file import Rules
 from .users import BusyError
@@ -48,6 +49,8 @@ class Guard:
         if not known:
             await refuse(send, 401, _CHALLENGE)
             return
+        if rules.users:
+            introduce(scope)
         await self._app(scope, receive, send)
 
     async def _knows(self, rules: Rules, scope: Scope) -> bool:

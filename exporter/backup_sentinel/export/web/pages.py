@@ -1,0 +1,167 @@
+"""The pages for people, who may have no JavaScript and a small screen."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from backup_sentinel import __version__
+from backup_sentinel.export.overview import (
+    LABELS,
+    Choice,
+    ChoiceError,
+    Lens,
+    State,
+    at_once,
+    by_turns,
+    survey,
+)
+from backup_sentinel.export.overview.lens import MANY_VOLUMES
+
+from .page import POLICY, render
+from .source import SHIELD, View
+
+ROWS = 100
+"""Schedules on one page."""
+
+CARDS = 12
+"""Clusters on the first page."""
+
+REFRESH = 30
+"""Seconds after which a page that is asked to refresh itself does so; it does not by itself."""
+
+_NEEDS_A_LOOK = frozenset({State.CRITICAL, State.WARNING})
+_FORM = ("page", "refresh")
+
+
+class Pages:
+    """Shows what a view shows. `commands` are paths that take a POST."""
+
+    def __init__(self, view: View, *, commands: tuple[str, ...] = ()) -> None:
+        self._view = view
+        self._commands = commands
+
+    def routes(self) -> Iterable[Route]:
+        """Return one route for each page."""
+        yield Route("/", self.index)
+        yield Route("/schedule", self.schedule)
+        yield Route("/run", self.run)
+        yield Route("/locations", self.locations)
+        yield Route("/clusters", self.clusters)
+
+    async def index(self, request: Request) -> Response:
+        """Show all schedules that are asked for, the worst first."""
+        lens = self._view.lens(request)
+        parameters = given(request)
+        try:
+            choice = Choice.parse(parameters, ignore=_FORM)
+        except ChoiceError as error:
+            return self.refuse(request, 400, f"{error}.")
+        page = _page(request)
+        overview = await by_turns(survey(lens, __version__, choice, offset=(page - 1) * ROWS, limit=ROWS))
+        clusters = sorted(overview.clusters, key=lambda row: (row.state is State.OK, row.cluster))
+        bad = sum(cluster.states[state] for cluster in overview.clusters for state in _NEEDS_A_LOOK)
+        return await self._show(
+            lens,
+            "status.html",
+            overview=overview,
+            clusters=clusters[:CARDS],
+            more_clusters=len(clusters) - CARDS,
+            bad=bad if not choice.states and not choice.outcomes else None,
+            problems=[row for row in overview.schedules if row.state in _NEEDS_A_LOOK],
+            quiet=[row for row in overview.schedules if row.state not in _NEEDS_A_LOOK],
+            places=[row for row in lens.locations(choice) if row.available is False],
+            repositories=[row for row in lens.repositories(choice) if row.ready is False],
+            values=_values(lens),
+            chosen=dict(parameters),
+            choice=[(name, value) for name, value in parameters if name not in _FORM],
+            filtered=any(name not in _FORM for name, _ in parameters),
+            waiting=lens.waiting(),
+            page=page,
+            pages=max(1, -(-overview.total // ROWS)),
+            refresh=REFRESH if request.query_params.get("refresh") else None,
+            commands=self._commands,
+        )
+
+    async def schedule(self, request: Request) -> Response:
+        """Show one schedule and its runs."""
+        lens, choice = self._view.lens(request), _exactly(request)
+        found = lens.wanted(lens.verdicts(choice), choice)
+        if len(found) != 1:
+            return self.refuse(request, 404, "There is no such schedule any more, or there never was.")
+        return await self._show(lens, "schedule.html", detail=lens.detail(found[0]))
+
+    async def run(self, request: Request) -> Response:
+        """Show one run."""
+        lens, query = self._view.lens(request), request.query_params
+        found = list(lens.find(_exactly(request), query.get("namespace"), query.get("name", "")))
+        if len(found) != 1:
+            return self.refuse(request, 404, "There is no such run any more, or there never was.")
+        [(known, run)] = found
+        return await self._show(
+            lens,
+            "run.html",
+            run=(row := lens.run(known, run, volumes=MANY_VOLUMES)),
+            restorable=lens.restorable(row),
+            restores=[lens.run(known, restore, volumes=0) for restore in lens.restores(known, run)],
+        )
+
+    async def locations(self, request: Request) -> Response:
+        """Show storage locations and repositories."""
+        lens = self._view.lens(request)
+        return await self._show(
+            lens,
+            "locations.html",
+            locations=(locations := lens.locations())[:MANY_VOLUMES],
+            repositories=(repositories := lens.repositories())[:MANY_VOLUMES],
+            more=max(0, len(locations) - MANY_VOLUMES) + max(0, len(repositories) - MANY_VOLUMES),
+        )
+
+    async def clusters(self, request: Request) -> Response:
+        """Show what can be read of each cluster."""
+        lens = self._view.lens(request)
+        overview = await by_turns(survey(lens, __version__, limit=0, full=True))
+        return await self._show(lens, "clusters.html", clusters=overview.clusters)
+
+    def refuse(self, request: Request, status: int, sentence: str) -> Response:
+        """Show why there is nothing to show."""
+        if request.url.path.count("/") > 1:  # links are relative to the root
+            return PlainTextResponse(f"{sentence}\n", status, headers=SHIELD)
+        html = at_once(render("refusal.html", self._view.lens(request), sentence=sentence))
+        return _html(html, status)
+
+    async def _show(self, lens: Lens, template: str, **values: Any) -> Response:
+        # Not in a thread: there it would hold the interpreter for longer at a time than the loop should wait.
+        return _html(await by_turns(render(template, lens, **values)))
+
+
+def given(request: Request) -> list[tuple[str, str]]:
+    """Return the parameters of a form; fields that were left empty ask for nothing."""
+    return [(name, value) for name, value in request.query_params.multi_items() if value]
+
+
+def _exactly(request: Request) -> Choice:
+    """Return the choice of the one stream whose labels are given; those left out are empty."""
+    query = request.query_params
+    return Choice(labels={name: frozenset({query.get(name, "")}) for name in LABELS})
+
+
+def _page(request: Request) -> int:
+    text = request.query_params.get("page", "")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def _values(lens: Lens) -> dict[str, list[str]]:
+    """Return what can be chosen of some labels."""
+    found: dict[str, set[str]] = {"cluster": set(), "operator": set(), "action": set()}
+    for _, stream in lens.streams():
+        for name, values in found.items():
+            values.add(getattr(stream.key, name))
+    return {name: sorted(values - {""}) for name, values in found.items()}
+
+
+def _html(text: str, status: int = 200) -> Response:
+    headers = {**SHIELD, "Content-Security-Policy": POLICY}
+    return Response(text, status, media_type="text/html", headers=headers)
