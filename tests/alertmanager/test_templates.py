@@ -106,6 +106,13 @@ def test_what_to_know_on_the_lock_screen() -> None:
     assert texts("failed")["title"] == "Backup failed: velero/mysql-daily in prod-eu"
 
 
+def test_what_is_not_known_is_said_so() -> None:
+    for name in ("text", "slack", "markdown", "telegram", "html"):
+        text = re.sub(r"[*]", "", texts("never")[name])
+        assert "Last good backup: none known" in text
+        assert "Next run: 2026-11-20 01:00 UTC, not begun" in text
+
+
 def test_a_title_says_what_is_common() -> None:
     titles = {payload.stem: texts(payload.stem)["title"] for payload in PAYLOADS}
     assert titles["failed-and-overdue"] == "2 problems: velero/mysql-daily in prod-eu"

@@ -9,7 +9,16 @@ import pytest
 import yaml
 
 from backup_sentinel.errors import DocumentError, SentinelError
-from backup_sentinel.generate.rules import RuleFile, RuleSettings, alerts, bundle_of, bundles, read
+from backup_sentinel.generate.rules import (
+    SHARED,
+    RuleFile,
+    RuleSettings,
+    alerts,
+    annotate,
+    bundle_of,
+    bundles,
+    read,
+)
 from backup_sentinel.generate.runbooks import PAGE, index
 from rules.promtools import ROOT, RULES, find, run
 
@@ -25,6 +34,23 @@ def test_bundles_are_up_to_date() -> None:
     assert found == set(made), "write them with: make generate, and delete what has no source"
     stale = [name for name, text in made.items() if (RULES / "dist" / name).read_text("utf-8") != text]
     assert not stale, "write them with: make generate"
+
+
+def test_shared_annotations_are_up_to_date() -> None:
+    shared = (ROOT / SHARED).read_text("utf-8")
+    stale = [source.folder for source in SOURCES if annotate(source.text, shared) != source.text]
+    assert not stale, "write them with: make generate"
+
+
+def test_shared_annotations_are_exchanged_and_stand_once() -> None:
+    first, second = "a: >-\n  one\n  two\n", "a: >-\n  three\n"
+    description = "          description: x {{- with $labels.schedule }} of schedule {{ . }}{{ end }}\n"
+    address = "          runbook_url: y\n"
+    made = annotate(annotate(description + address, first), second)
+    assert made == description + "          a: >-\n            three\n" + address
+    assert annotate(address, first) == address, "an alert that is about no schedule has none"
+    with pytest.raises(DocumentError, match=r"annotations\.yaml"):
+        annotate(description, "a: one\n")
 
 
 def test_the_index_is_up_to_date() -> None:

@@ -65,6 +65,10 @@ def expressions(name: str) -> list[str]:
     ]
 
 
+def speaks_of_a_schedule(name: str) -> bool:
+    return "of schedule" in the_alert(name)["annotations"]["description"]
+
+
 NAMES = [path.name for path in FOLDERS]
 ALL = [path.relative_to(RULES).as_posix() for path in (*FOLDERS, *RECORDINGS)]
 
@@ -79,10 +83,27 @@ def test_an_alert_is_complete(name: str) -> None:
     assert alert["alert"] == name
     assert name.startswith(("KubeBackup", "BackupSentinel"))
     assert {path.name for path in (RULES / name).iterdir()} == {"rule.yaml", "test.yaml", "runbook.md"}
-    assert set(alert["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"}
+    shared = {"last_recovery_point", "next_run"} if speaks_of_a_schedule(name) else set()
+    assert set(alert["annotations"]) == {"summary", "description", "runbook_url", "dashboard_url"} | shared
     assert alert["labels"]["severity"] in ({"none"} if name in HELPERS else SEVERITIES)
     assert set(alert["labels"]) <= {"severity", "slo"}
     assert "{{" not in str(alert["labels"]), "a value in a label makes a new alert each time"
+
+
+def test_the_last_good_backup_and_the_next_run_are_in_every_alert_about_a_schedule() -> None:
+    """They come from one file, and are looked up for the stream that the alert is about and for no other."""
+    shared = yaml.safe_load((RULES / "annotations.yaml").read_text("utf-8"))
+    about = [name for name in NAMES if speaks_of_a_schedule(name)]
+    assert len(about) >= 15
+    for name in about:
+        annotations = the_alert(name)["annotations"]
+        assert {key: annotations[key] for key in shared} == shared
+    labels = ("cluster", "operator", "resource_namespace", "schedule", "action", "target")
+    for text in shared.values():
+        query = text.partition("| query")[0]
+        assert re.findall(r"(\w+)=%q", query) == [*labels]
+        assert re.findall(r"\$labels\.(\w+)", query) == [*labels]
+        assert "[1h]" in query, "a restart of the exporter must not empty a text"
 
 
 @pytest.mark.parametrize("name", NAMES)

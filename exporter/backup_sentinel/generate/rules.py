@@ -26,6 +26,7 @@ DASHBOARD_URL = f"{REPOSITORY}/tree/main/dashboards"
 
 HEADER = "# Generated from the folders of rules/ by `backup-sentinel generate rules`. Change those.\n"
 PLAIN, RESOURCE = "{name}.rules.yaml", "prometheusrules/{name}.yaml"
+SHARED = "rules/annotations.yaml"
 SEPARATE = ("optional", "compat")
 """Kinds of groups of which each has a file of its own: `backup-sentinel.optional.timing`."""
 
@@ -33,6 +34,8 @@ FORM = re.compile(
     r"\A(?P<note>(?:#.*\n)*)groups:\n  - name: (?P<group>\S+)\n(?P<fields>(?: {4}\w+: .*\n)*?) {4}rules:\n(?P<body>(?:.*\n)+)\Z"
 )
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+ANNOTATION = re.compile(r"^(?P<name>\w+): >-\n(?P<lines>(?: {2}.*\n)+)", re.MULTILINE)
+ABOUT_A_SCHEDULE = re.compile(r"\{\{-? with \$labels\.schedule \}\}")
 
 
 class RuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,9 +74,29 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 def artefacts(source: "Source") -> Iterator[Artefact]:
-    """Yield the files below rules/dist."""
-    for path, text in bundles(read(source.root)).items():
+    """Yield the sources with the annotations they share, and the files below rules/dist."""
+    shared = (source.root / SHARED).read_text(encoding="utf-8")
+    files = [RuleFile(file.folder, annotate(file.text, shared)) for file in read(source.root)]
+    for file in files:
+        yield Artefact(f"rules/{file.folder}/rule.yaml", file.text)
+    for path, text in bundles(files).items():
         yield Artefact(f"rules/dist/{path}", text)
+
+
+def annotate(text: str, shared: str) -> str:
+    """Return the text of a rule.yaml; a rule that speaks of a schedule gets the shared annotations as they are written.
+
+    They stand in the source, not only in the bundles, so that promtool tests beside it what is loaded.
+    """
+    found = list(ANNOTATION.finditer(shared))
+    if not found:
+        raise DocumentError("no annotation in the form that is moved as text", file=SHARED, hint="NAME: >-")
+    for annotation in found:
+        text = re.sub(rf"^ {{10}}{annotation['name']}: .*\n(?: {{12}}.*\n)*", "", text, flags=re.MULTILINE)
+    if not ABOUT_A_SCHEDULE.search(text):
+        return text
+    block = "".join(_indent(annotation[0], 10) for annotation in found)
+    return re.sub(r"^(?= {10}runbook_url: )", lambda _: block, text, flags=re.MULTILINE)
 
 
 def read(root: Path) -> list[RuleFile]:
