@@ -3,7 +3,8 @@
     SentinelError                   everything this package raises on purpose
     ├── DocumentError               a config or profile file: file, line, column, the line, a hint
     ├── AccessError                 a cluster's address or credentials cannot be loaded
-    └── ApiError                    the API server answered, or failed to answer, a request
+    ├── ApiError                    the API server answered, or failed to answer, a request
+    └── DeliveryError               a channel of the relay did not take a message
 
 A malformed object of a cluster is never an exception: it is a `model.Problem` with a `ProblemReason`.
 Messages never hold a secret.
@@ -120,3 +121,71 @@ class ProblemReason(StrEnum):
     NO_IDENTITY = "no_identity"
     TOO_LARGE = "too_large"
     DUPLICATE = "duplicate"
+
+
+class DeliveryReason(StrEnum):
+    """Why a channel did not take a message; a label value, hence closed."""
+
+    UNREACHABLE = "unreachable"
+    """No connection, or it broke before the answer."""
+    TIMEOUT = "timeout"
+    TLS = "tls"
+    UNAUTHORIZED = "unauthorized"
+    """The credentials were refused."""
+    THROTTLED = "throttled"
+    """The receiver asked to send less."""
+    SERVER_ERROR = "server_error"
+    """The receiver failed, as it said itself."""
+    REJECTED = "rejected"
+    """The receiver does not want this message, and will not want it later."""
+    UNROUTABLE = "unroutable"
+    """The broker took it and has nowhere to put it."""
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    """The address is one that nothing is ever sent to."""
+    TOO_LARGE = "too_large"
+    TEMPLATE = "template"
+    """The text could not be rendered."""
+    CREDENTIALS = "credentials"
+    """A secret could not be read."""
+    EXPIRED = "expired"
+    """It could not be delivered within the maximum age."""
+    CROWDED_OUT = "crowded_out"
+    """Too many others waited for the same channel."""
+    REMOVED = "removed"
+    """The channel is no longer configured."""
+    INTERNAL = "internal"
+    """A defect of ours."""
+
+
+_FINAL = frozenset(
+    {
+        DeliveryReason.REJECTED,
+        DeliveryReason.FORBIDDEN_ADDRESS,
+        DeliveryReason.TOO_LARGE,
+        DeliveryReason.TEMPLATE,
+        DeliveryReason.EXPIRED,
+        DeliveryReason.CROWDED_OUT,
+        DeliveryReason.REMOVED,
+    }
+)
+
+
+class DeliveryError(SentinelError):
+    """A channel did not take a message.
+
+    `retry` tells whether another attempt makes sense; without it the reason decides. `after` is the least number of
+    seconds until then, where the receiver said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: DeliveryReason,
+        retry: bool | None = None,
+        after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry = reason not in _FINAL if retry is None else retry
+        self.after = after

@@ -1,0 +1,31 @@
+"""Messages on disk, and one delivery per message and channel, until each is delivered or a dead letter.
+
+    schema    the file: its tables, versions and lock
+    news      what was said before: two Alertmanagers of one cluster say the same
+    letters   dead letters as they are read
+    ledger    every change, as plain functions inside a transaction
+    writer    the one thread that writes; many changes share one commit
+    outbox    the same for the event loop
+
+In: messages. Out: claims, in order within a group. The only room that knows SQLite. Never here: what a channel does.
+"""
+
+from .identity import delivery_id, message_id
+from .ledger import Channels, Claim, Putting
+from .letters import Letter
+from .outbox import Outbox, Pending
+from .schema import OutboxError
+from .writer import StorageError
+
+__all__ = [
+    "Channels",
+    "Claim",
+    "Letter",
+    "Outbox",
+    "OutboxError",
+    "Pending",
+    "Putting",
+    "StorageError",
+    "delivery_id",
+    "message_id",
+]

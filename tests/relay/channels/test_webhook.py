@@ -1,0 +1,246 @@
+"""The webhook channel against a real HTTP server: the suite, signatures, bodies, addresses that are refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import msgspec
+import pytest
+
+from backup_sentinel.errors import DeliveryReason, SentinelError
+from backup_sentinel.relay.channels import ChannelSettings
+from backup_sentinel.relay.channels.webhook import WebhookSettings, decode_key, sign
+from backup_sentinel.relay.rendering import Rendering, samples
+from backup_sentinel.secret import SecretSource
+from relay.channels.suite import Case, ChannelSuite, Received, ReceiverKit, fresh, refused, send
+
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD_KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+STYLES = ("json", "slack", "msteams", "rocketchat", "discord", "mattermost")
+
+
+class WebhookKit(ReceiverKit):
+    kind = "webhook"
+    secrets = ("fake-path-secret", "fake-token", "fake-header", KEY, KEY.removeprefix("whsec_"))
+    cases = (
+        Case("503", DeliveryReason.SERVER_ERROR, retry=True, after=17),
+        Case("429", DeliveryReason.THROTTLED, retry=True, after=17),
+        Case("500", DeliveryReason.SERVER_ERROR, retry=True),
+        Case("408", DeliveryReason.SERVER_ERROR, retry=True),
+        Case("401", DeliveryReason.UNAUTHORIZED, retry=True),
+        Case("403", DeliveryReason.UNAUTHORIZED, retry=True),
+        Case("400", DeliveryReason.REJECTED, retry=False),
+        Case("404", DeliveryReason.REJECTED, retry=False),
+        Case("413", DeliveryReason.TOO_LARGE, retry=False),
+        Case("302", DeliveryReason.REJECTED, retry=False),
+        Case("cut", DeliveryReason.UNREACHABLE, retry=True),
+    )
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str], str]] = []
+        self.answer = "200"
+        self.text = b"ok"
+        self._port = 0
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/fake-path-secret"
+
+    def settings(self, **changes: Any) -> ChannelSettings:
+        given: dict[str, Any] = {
+            "name": "hook",
+            "url": self.url,
+            "bearer_token": "fake-token",
+            "headers": {"X-Key": "fake-header"},
+            "signing_keys": (KEY,),
+        }
+        return WebhookSettings(**{**given, **changes})
+
+    def received(self) -> list[Received]:
+        return [Received(headers["webhook-id"], body) for _, headers, body in self.requests]
+
+    def fail(self, case: Case) -> None:
+        self.answer = case.name
+
+    def heal(self) -> None:
+        self.answer = "200"
+
+    def start(self) -> None:
+        kit = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _take(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                if kit.answer == "cut":
+                    self.close_connection = True
+                    return
+                status = int(kit.answer)
+                if status == 200:
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    kit.requests.append((self.command, headers, body))
+                self.send_response(status)
+                if status in {429, 503}:
+                    self.send_header("Retry-After", "17")
+                if status == 302:
+                    self.send_header("Location", "http://169.254.169.254/")
+                self.send_header("Content-Length", str(len(kit.text)))
+                self.end_headers()
+                self.wfile.write(kit.text)
+
+            do_POST = do_PUT = do_PATCH = do_GET = _take  # noqa: N815 - names of http.server
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server.daemon_threads = True
+        self._port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            self.answer = "cut"  # connections that are kept alive end with their next request
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.fixture
+def kit() -> Iterator[WebhookKit]:
+    kit = WebhookKit()
+    kit.start()
+    yield kit
+    kit.stop()
+
+
+class TestWebhook(ChannelSuite):
+    @pytest.fixture
+    def kit(self) -> Iterator[ReceiverKit]:
+        kit = _Restarting()
+        kit.start()
+        yield kit
+        kit.stop()
+
+
+class _Restarting(WebhookKit):
+    def start(self) -> None:
+        self.answer = "200"
+        super().start()
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_bodies_of_chat_services_are_json_that_names_the_alert(kit: WebhookKit, style: str) -> None:
+    channel = kit.settings(style=style).open(Rendering())
+    for sample in samples():
+        text = json.dumps(json.loads(channel.render(sample).body), ensure_ascii=False)
+        for alert in sample.message.alerts:
+            summary = alert.annotations.get("summary", alert.name)
+            assert json.dumps(summary, ensure_ascii=False)[1:-1] in text
+    await channel.close()
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_a_group_of_a_thousand_alerts_still_fits(kit: WebhookKit, style: str) -> None:
+    sample = fresh(1)
+    long = msgspec.structs.replace(sample.message.alerts[0], annotations={"description": "x" * 50_000})
+    message = msgspec.structs.replace(sample.message, alerts=(long,) * 1000)
+    channel = kit.settings(style=style).open(Rendering())
+    body = channel.render(msgspec.structs.replace(sample, message=message)).body
+    await channel.close()
+    if style == "msteams":
+        assert len(body.encode()) < 28_000
+    if style == "discord":
+        card = json.loads(body)
+        assert len(card["content"]) <= 2000
+        assert len(card["embeds"]) <= 10
+        texts = [part.get(key, "") for part in card["embeds"] for key in ("title", "description")]
+        texts += [part["footer"]["text"] for part in card["embeds"] if "footer" in part]
+        assert sum(map(len, texts)) <= 6000
+        assert "995 more alerts" in body
+    if style == "slack":
+        assert "980 more alerts" in body
+
+
+def test_a_signature_is_that_of_the_standard() -> None:
+    # The example of github.com/standard-webhooks/standard-webhooks.
+    signature = sign(
+        decode_key(KEY, "x"), "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}'
+    )
+    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_while_keys_are_exchanged_both_sign(kit: WebhookKit) -> None:
+    channel = kit.settings(signing_keys=(KEY, OLD_KEY)).open(Rendering())
+    delivery = fresh(2)
+    await send(channel, delivery)
+    await channel.close()
+    [(_, headers, body)] = kit.requests
+    wanted = [
+        sign(decode_key(key, "x"), delivery.id, headers["webhook-timestamp"], body.encode())
+        for key in (KEY, OLD_KEY)
+    ]
+    assert headers["webhook-signature"].split() == wanted
+
+
+async def test_method_headers_and_a_body_of_ones_own(kit: WebhookKit) -> None:
+    channel = kit.settings(
+        method="PUT",
+        body="{{ type }} {{ labels.namespace }}{{ labels.schedule }} {{ alerts | length }}",
+        content_type="text/plain",
+        bearer_token=None,
+        username="me",
+        password="fake",
+    ).open(Rendering())
+    await send(channel, fresh(3))
+    await channel.close()
+    [(method, headers, body)] = kit.requests
+    assert (method, body, headers["content-type"]) == ("PUT", "alert shop 1", "text/plain")
+    assert headers["authorization"] == "Basic bWU6ZmFrZQ=="
+    assert headers["x-key"] == "fake-header"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"body": "{{ titel }}"}, "channel hook, body: UndefinedError: 'titel' is undefined"),
+        ({"body": "{% if %}"}, "channel hook, body, line 1:"),
+        ({"body": "{title: {{ title }}}"}, "the body of channel hook is not JSON"),
+        ({"body": "{{ ''.__class__.__mro__ }}", "content_type": "text/plain"}, "SecurityError"),
+        ({"body": "{{ 'x' * 2000000 }}", "content_type": "text/plain"}, "more than"),
+        ({"url": "ftp://x"}, "must be an http"),
+        ({"url": "http://169.254.169.254/latest"}, "metadata address"),
+        ({"url": "http://[fd00:ec2::254]/latest"}, "metadata address"),
+        ({"signing_keys": ("whsec_%",)}, "is no base64"),
+        ({"signing_keys": ("whsec_AAAA",)}, "has 3 bytes"),
+        ({"headers": {"X-Key": "a\nb"}}, "character it must not"),
+        ({"bearer_token": SecretSource(file="/nowhere")}, "/nowhere cannot be read"),
+    ],
+)
+async def test_what_is_wrong_is_said_at_start(kit: WebhookKit, changes: dict[str, Any], message: str) -> None:
+    settings = kit.settings(**changes)
+    with pytest.raises(SentinelError, match=message):
+        settings.open(Rendering())
+
+
+@pytest.mark.parametrize(
+    ("style", "text", "reason"),
+    [
+        ("msteams", b"Webhook message delivery failed with error: HTTP error 429", DeliveryReason.THROTTLED),
+        ("msteams", b"HTTP error 500", DeliveryReason.SERVER_ERROR),
+        ("rocketchat", b'{"success": false}', DeliveryReason.REJECTED),
+    ],
+)
+async def test_an_error_that_comes_with_status_200_is_one(
+    kit: WebhookKit, style: str, text: bytes, reason: DeliveryReason
+) -> None:
+    kit.text = text
+    channel = kit.settings(style=style).open(Rendering())
+    assert (await refused(channel, fresh(4))).reason is reason
+    await channel.close()

@@ -1,0 +1,248 @@
+"""The outbox over its file: who may have it, what a broken disk does, and what a start finds."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from backup_sentinel.errors import DeliveryReason
+from backup_sentinel.relay.outbox import Outbox, OutboxError, StorageError, delivery_id, message_id
+from backup_sentinel.relay.outbox.schema import MIGRATIONS
+from relay.kit import START, HandClock, message, number_of
+
+X = {"x": 1000}
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def outbox(tmp_path: Path, clock: HandClock) -> AsyncIterator[Outbox]:
+    outbox = Outbox.open(str(tmp_path / "relay.db"), clock)
+    yield outbox
+    await outbox.close()
+
+
+async def reopen(outbox: Outbox, path: Path, clock: HandClock) -> Outbox:
+    await outbox.close()
+    again = Outbox.open(str(path / "relay.db"), clock)
+    await again.start(X)
+    return again
+
+
+def test_ids_are_those_of_rfc_9562() -> None:
+    identity = uuid.UUID(message_id(START))
+    assert (identity.version, identity.variant) == (7, uuid.RFC_4122)
+    assert identity.int >> 80 == int(START * 1000)
+    assert message_id(START) != message_id(START)
+    assert message_id(START) < message_id(START + 0.002)
+    delivery = uuid.UUID(delivery_id(str(identity), "x"))
+    assert delivery.version == 5
+    assert str(delivery) == delivery_id(str(identity), "x") != delivery_id(str(identity), "y")
+
+
+async def test_a_second_writer_is_refused_in_this_process_and_in_another(
+    outbox: Outbox, tmp_path: Path, clock: HandClock
+) -> None:
+    path = str(tmp_path / "relay.db")
+    with pytest.raises(OutboxError, match="in use by another process"):
+        Outbox.open(path, clock)
+    script = f"""
+from backup_sentinel.clock import Clock
+from backup_sentinel.relay.outbox import Outbox
+Outbox.open({path!r}, Clock())
+"""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "in use by another process" in done.stderr
+    await outbox.close()
+    again = Outbox.open(path, clock)
+    await again.close()
+
+
+@pytest.mark.parametrize("content", [b"this is no database " * 300, b"SQLite format 3\0" + b"\xff" * 8000])
+async def test_a_damaged_file_is_said_to_be_one_and_left_alone(
+    tmp_path: Path, clock: HandClock, content: bytes
+) -> None:
+    file = tmp_path / "relay.db"
+    file.write_bytes(content)
+    with pytest.raises(OutboxError, match="is damaged") as error:
+        Outbox.open(str(file), clock)
+    assert str(file) in str(error.value)
+    assert file.read_bytes() == content
+
+
+async def test_a_page_that_is_damaged_is_found_at_start(tmp_path: Path, clock: HandClock) -> None:
+    outbox = Outbox.open(str(tmp_path / "relay.db"), clock)
+    for number in range(200):
+        await outbox.put(message(f"group-{number}", number), X, 300)
+    await outbox.close()
+    file = tmp_path / "relay.db"
+    content = bytearray(file.read_bytes())
+    content[4096 * 3 : 4096 * 8] = b"\xaa" * (4096 * 5)
+    file.write_bytes(content)
+    with pytest.raises(OutboxError, match="is damaged"):
+        Outbox.open(str(file), clock)
+
+
+async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path, clock: HandClock) -> None:
+    outbox = Outbox.open(str(tmp_path / "relay.db"), clock)
+    await outbox.close()
+    with sqlite3.connect(tmp_path / "relay.db") as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(OutboxError, match="made by a newer release"):
+        Outbox.open(str(tmp_path / "relay.db"), clock)
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, clock: HandClock) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutboxError, match=r"cannot be written: .*; set `relay.outbox.path`"):
+        Outbox.open(str(tmp_path / "file" / "relay.db"), clock)
+
+
+@pytest.mark.parametrize("fault", ["PRAGMA max_page_count = 1", "PRAGMA query_only = ON"])
+async def test_a_disk_that_is_full_or_read_only_is_an_error_until_it_is_not(
+    outbox: Outbox, fault: str
+) -> None:
+    await outbox.start(X)
+    await outbox.put(message("a", 1), X, 300)
+    [claim], _ = await outbox.claim("x", 1)
+    connection = outbox._writer._connection
+    assert connection is not None
+    connection.execute(fault)
+    big = message("b", 2)
+    big = msgspec.structs.replace(big, common_annotations={"text": "x" * 100_000})
+    with pytest.raises(StorageError, match="cannot be written"):
+        await outbox.put(big, X, 300)
+    assert outbox.usable is False
+    # The fault was one of the connection; a new one finds the disk well again.
+    assert not (await outbox.put(big, X, 300)).duplicate, "what was not kept was not said either"
+    assert outbox.waiting == {"x": 2}
+    assert (await outbox.claim("x", 5))[0][0].message.group_key == "b", "what was claimed still is"
+    await outbox.settle(claim)
+    assert outbox.waiting == {"x": 1}
+
+
+async def test_one_bad_change_does_not_spoil_the_commit_of_others(outbox: Outbox) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    results = await asyncio.gather(
+        outbox.put(message("a", 1), X, 300),
+        outbox._do(broken),
+        outbox.put(message("b", 2), X, 300),
+        return_exceptions=True,
+    )
+    assert isinstance(results[1], ZeroDivisionError)
+    assert (await outbox.pending()).waiting == {"x": 2}
+
+
+async def test_what_waits_survives_a_restart_with_its_attempts(
+    outbox: Outbox, tmp_path: Path, clock: HandClock
+) -> None:
+    await outbox.put(message("a", 1), X, 300)
+    [claim], _ = await outbox.claim("x", 1)
+    await outbox.put_off(claim, clock.now() + 60, DeliveryReason.TIMEOUT, "late")
+    again = await reopen(outbox, tmp_path, clock)
+    assert await again.claim("x", 1) == ([], clock.now() + 60)
+    clock.advance(60)
+    [found], _ = await again.claim("x", 1)
+    assert (found.id, found.attempt) == (claim.id, 2)
+    await again.close()
+
+
+async def test_a_clock_that_was_set_back_delays_nothing_for_long(
+    outbox: Outbox, tmp_path: Path, clock: HandClock
+) -> None:
+    await outbox.put(message("a", 1), X, 300)
+    [claim], _ = await outbox.claim("x", 1)
+    await outbox.put_off(claim, clock.now() + 60, DeliveryReason.TIMEOUT, "late")
+    clock.set(START - 30 * 86400)
+    again = await reopen(outbox, tmp_path, clock)
+    _, due = await again.claim("x", 1)
+    assert due == clock.now() + 3600
+    # New messages of the group stay behind the old one, whatever their time says.
+    assert not (await again.put(message("a", 2, at=clock.now()), X, 300)).duplicate
+    clock.advance(3600)
+    [found], _ = await again.claim("x", 5)
+    assert number_of(found.message) == 1
+    await again.close()
+
+
+async def test_the_end_never_overtakes_or_erases_the_beginning(outbox: Outbox) -> None:
+    for number in (1, 2, 3):
+        await outbox.put(message("a", number), X, 300)
+    await outbox.put(message("b", 4), X, 300)
+    order = []
+    while claims := (await outbox.claim("x", 10))[0]:
+        order.append([number_of(claim.message) for claim in claims])
+        for claim in claims:
+            await outbox.settle(claim)
+    assert order == [[1, 4], [2], [3]]
+
+
+async def test_deliveries_of_a_channel_that_is_gone_become_dead_letters(
+    outbox: Outbox, tmp_path: Path, clock: HandClock
+) -> None:
+    await outbox.put(message("a", 1), {"x": 10, "gone": 10}, 300)
+    await outbox.close()
+    again = Outbox.open(str(tmp_path / "relay.db"), clock)
+    assert await again.start(X) == {"gone": 1}
+    [letter] = await again.letters()
+    assert (letter.channel, letter.reason) == ("gone", "removed")
+    assert await again.letter(letter.id) == letter
+    await again.close()
+
+
+async def test_a_backlog_is_bounded_and_gives_up_its_oldest(outbox: Outbox) -> None:
+    crowded: list[str] = []
+    for number in range(8):
+        crowded += (await outbox.put(message("a", number), {"x": 5}, 300)).crowded_out
+    assert crowded == ["x"] * 3
+    letters = await outbox.letters()
+    assert sorted(number_of(letter.message) for letter in letters) == [0, 1, 2]
+    assert {letter.reason for letter in letters} == {"crowded_out"}
+    [claim], _ = await outbox.claim("x", 5)
+    assert number_of(claim.message) == 3
+
+
+async def test_what_is_old_expires_and_what_is_kept_long_enough_goes(
+    outbox: Outbox, clock: HandClock
+) -> None:
+    await outbox.put(message("a", 1), X, 300)
+    await outbox.put(message("b", 2), X, 300)
+    [claim], _ = await outbox.claim("x", 1)
+    await outbox.settle(claim)
+    clock.advance(100)
+    assert await outbox.expire("x", 99) == 1
+    assert (await outbox.pending()).dead == {"x": 1}
+    assert await outbox.tidy(50, 50, 300) == 1, "the delivered one"
+    clock.advance(100)
+    assert await outbox.tidy(50, 50, 300) == 1, "the dead one"
+    connection = outbox._writer._connection
+    assert connection is not None
+    assert connection.execute("SELECT count(*) FROM message").fetchone() == (0,)
+
+
+async def test_replay_is_once_and_under_the_same_id(outbox: Outbox) -> None:
+    await outbox.put(message("a", 1), X, 300)
+    [claim], _ = await outbox.claim("x", 1)
+    await outbox.bury(claim, DeliveryReason.REJECTED, "no")
+    assert await outbox.replay(claim.id)
+    assert not await outbox.replay(claim.id)
+    [again], _ = await outbox.claim("x", 1)
+    assert (again.id, again.attempt) == (claim.id, 1)
+    assert not await outbox.purge(claim.id), "it is no dead letter now"

@@ -1,0 +1,82 @@
+"""Templates: strict about names, lenient about labels, and closed to everything else."""
+
+from __future__ import annotations
+
+import pytest
+
+from backup_sentinel.errors import DeliveryError, DeliveryReason
+from backup_sentinel.relay.message import Status
+from backup_sentinel.relay.rendering import Rendering, RenderingError, samples
+
+ESCAPES = (
+    "{{ ''.__class__ }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ self.__init__.__globals__ }}",
+    "{{ labels.__init__.__globals__ }}",
+    "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+    "{{ ''|attr('__class__') }}",
+    "{{ '{0.__class__}'.format('') }}",
+    "{% set f = ''.format %}{{ f.__self__.__class__ }}",
+    "{{ '%s'|attr('for'~'mat')|attr('__globals__') }}",
+    "{{ alerts.append(1) }}",
+    "{{ labels.update(a='b') }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}",
+    "{% extends '/etc/passwd' %}",
+)
+
+
+@pytest.mark.parametrize("source", ESCAPES)
+def test_nothing_leads_out_of_the_sandbox(source: str) -> None:
+    with pytest.raises(RenderingError):
+        Rendering().compile(source, "test")
+
+
+def test_an_unknown_name_is_an_error_at_start_and_a_label_that_is_not_there_is_empty() -> None:
+    with pytest.raises(RenderingError, match="the template test: UndefinedError: 'titel' is undefined"):
+        Rendering().compile("{{ titel }}", "test")
+    with pytest.raises(RenderingError, match="the template test, line 2: "):
+        Rendering().compile("\n{% iff %}", "test")
+    template = Rendering().compile("[{{ labels.nowhere }}{{ alerts[0].annotations['x'] }}]", "test")
+    assert template.render(samples()[0]) == "[]"
+
+
+def test_a_partial_and_a_failed_backup_can_have_their_own_words() -> None:
+    template = Rendering().compile("{% if type == 'warning' %}partial{% else %}failed{% endif %}", "test")
+    assert template.render(samples()[0]) == "failed"
+
+
+def test_in_html_values_are_escaped() -> None:
+    source = "<p>{{ annotations.summary }}</p>"
+    assert "<marks>" in Rendering().compile(source, "test").render(samples()[0])
+    html = Rendering().compile(source, "test", html=True).render(samples()[0])
+    assert html.startswith("<p>")
+    assert "&lt;marks&gt;" in html
+
+
+def test_braces_in_an_annotation_are_text() -> None:
+    assert "{{ braces }}" in Rendering().compile("{{ annotations.summary }}", "t").render(samples()[0])
+
+
+def test_a_text_without_end_is_cut_off() -> None:
+    template = Rendering().compile("{% for alert in alerts %}{{ labels.schedule }}{% endfor %}", "test")
+    assert template.render(samples()[0]) == "shop"
+    with pytest.raises(RenderingError, match="more than"):
+        Rendering().compile("{% for i in range(99999) %}{{ 'x' * 100 }}{% endfor %}", "test")
+
+
+def test_a_failure_at_delivery_is_final() -> None:
+    template = Rendering().compile("{{ 1 / (alerts | length - 2000) }}", "test")
+    sample = samples()[0]
+    many = sample.message.alerts * 2000
+    message = type(sample.message)(id="x", received=0.0, group_key="x", alerts=many)
+    with pytest.raises(DeliveryError) as error:
+        template.render(type(sample)(id="x", message=message, channel="x"))
+    assert (error.value.reason, error.value.retry) == (DeliveryReason.TEMPLATE, False)
+
+
+def test_samples_show_what_there_is() -> None:
+    messages = [sample.message for sample in samples()]
+    assert {message.status for message in messages} == set(Status)
+    assert min(len(message.alerts) for message in messages) == 1
+    assert max(len(message.alerts) for message in messages) > 2
