@@ -10,7 +10,7 @@ WORKERS ?= auto
 
 .PHONY: help
 help: ## Show what can be made.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 ...")'
@@ -51,10 +51,14 @@ bench: $(VENV)/dev ## Measure speed and size beside kube-state-metrics; needs Go
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check style, types and the direction of imports.
-	@$(BIN)/ruff check exporter tests
-	@$(BIN)/ruff format --check exporter tests
+	@$(BIN)/ruff check exporter tests benchmarks
+	@$(BIN)/ruff format --check exporter tests benchmarks
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: screenshots
+screenshots: $(VENV)/dev ## Take the pictures of the documentation from the demo; needs Chromium.
+	@PYTHONPATH=tests $(BIN)/python -m support.screenshots exporter/images
 
 .PHONY: generate
 generate: $(VENV)/runtime ## Write all generated files anew.

@@ -91,6 +91,38 @@ def test_no_kubeconfig_is_said_once(tmp_path: Path) -> None:
     assert done.stdout.count("no kubeconfig at") <= 2, done.stdout  # once for each API version
 
 
+@pytest.mark.parametrize("field", ["ca_file", "token_file", "client_key", "kubeconfig"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
+def test_a_file_that_the_configuration_names_must_be_readable(
+    field: str, content: bytes | None, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "named").write_bytes(content)
+    entry = "" if field == "kubeconfig" else ", api_url: https://k8s.example"
+    if field == "client_key":
+        (tmp_path / "readable").write_text("PEM", encoding="utf-8")
+        entry += ", client_certificate: readable"
+    text = f"clusters:\n  - {{name: prod{entry}, {field}: named}}\n"
+    (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+    done = run("check", "--config", "config.yaml", home=tmp_path)
+    assert done.returncode == 2, done
+    reason = {None: "No such file or directory", b"": "is empty", b"\xff\xfe": "it is not text"}[content]
+    assert f"config.yaml:2:{text.splitlines()[1].index(': named') + 3}: named" in done.stderr
+    assert reason in done.stderr
+    done = run("check", "--config", "config.yaml", "--syntax-only", home=tmp_path)
+    assert (done.returncode, "config.yaml: ok" in done.stdout) == (0, True), done
+
+
+def test_the_web_configuration_file_is_checked_too(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("web: {config_file: web.yaml}\n", encoding="utf-8")
+    done = run("check", "--config", "config.yaml", home=tmp_path)
+    assert "config.yaml:1:20: web.yaml cannot be read" in done.stderr
+    (tmp_path / "web.yaml").write_text("tls_server_config: {cert_file: none.pem, key_file: none.pem}\n")
+    done = run("check", "--config", "config.yaml", home=tmp_path)
+    assert done.returncode == 2
+    assert "web.yaml:1:32: cannot be read: No such file" in done.stderr
+
+
 def test_generated_files_belong_to_the_repository(tmp_path: Path) -> None:
     done = run("generate", "all", home=tmp_path)
     assert done.returncode == 2

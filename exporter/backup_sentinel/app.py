@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -11,12 +12,18 @@ from . import __version__
 from .clock import Clock
 from .config import Config
 from .errors import ApiError, OutageReason
-from .export.overview import Overview, survey
+from .export.overview import Choice, Lens, Overview, at_once, survey
 from .export.pipeline import Pipeline
 from .export.web import Post, Site
 from .fleet import Fleet, Shard, environment
+from .relay.clock import Steady
+from .relay.courier import Courier
+from .relay.intake import Site as Intake
+from .relay.outbox import Outbox
+from .relay.rendering import Rendering
+from .relay.telemetry import RelayTelemetry
 from .service import Service, profiles
-from .serving import FrontDoor, address, bind, serve
+from .serving import FrontDoor, Limits, address, bind, serve
 from .telemetry import Telemetry
 
 _log = logging.getLogger("backup_sentinel")
@@ -44,12 +51,15 @@ async def export(
         config, path, telemetry, read or (lambda: config), clock=clock, shard=shard, outside=outside
     )
     door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
+    # What lives as long as the process is not looked at again by the collector, which would stop everything for 50 ms.
+    gc.collect()
+    gc.freeze()
     site = Site(lambda: service.pipeline, (clock or Clock()).now, posts=posts)
     bound = bind(config.web.listen)
     url = address(bound, door)
 
     async def announce() -> None:
-        _log.info("listening", extra={"url": url, "version": __version__, "clusters": len(config.clusters)})
+        _log.info("listening", extra={"url": url, "version": __version__, "clusters": service.clusters})
         if started is not None:
             await started(url)
 
@@ -58,6 +68,51 @@ async def export(
         group.create_task(
             serve(site.application(), bound, telemetry.request, front_door=door, ready=announce), name="web"
         )
+
+
+async def relay(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    started: Callable[[str], Awaitable[None]] | None = None,
+) -> None:
+    """Take messages in and deliver them until SIGTERM or SIGINT. `started` is told the URL once requests are answered.
+
+    Raises SentinelError for what is wrong at start: DocumentError, OutboxError, ListenError, and what a channel raises.
+    """
+    settings, clock = config.relay, clock or Steady()
+    telemetry = Telemetry(export=False)
+    counts = RelayTelemetry(telemetry, [channel.name for channel in settings.channels])
+    rendering = Rendering()
+    channels = {channel.name: channel.open(rendering) for channel in settings.channels}
+    door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
+    outbox = Outbox.open(settings.outbox.path, clock)
+    try:
+        courier = Courier(settings, channels, outbox, counts, clock)
+        intake = Intake(settings, outbox, telemetry, counts, clock)
+        bound = bind(config.web.listen)
+        url = address(bound, door)
+
+        async def announce() -> None:
+            _log.info("listening", extra={"url": url, "version": __version__, "channels": list(channels)})
+            if started is not None:
+                await started(url)
+
+        async with until_signalled(lambda: None) as group:
+            group.create_task(courier.run(), name="courier")
+            group.create_task(
+                serve(
+                    intake.application(),
+                    bound,
+                    telemetry.request,
+                    front_door=door,
+                    limits=Limits(body_bytes=settings.intake.max_body_bytes),
+                    ready=announce,
+                ),
+                name="web",
+            )
+    finally:
+        await outbox.close()
 
 
 @contextlib.asynccontextmanager
@@ -90,8 +145,8 @@ class _EndedError(Exception):
     """The process was told to end."""
 
 
-async def look(config: Config, *, patience: float) -> Overview:
-    """Read every cluster once and return what was seen; waits at most `patience` seconds for the slowest."""
+async def look(config: Config, choice: Choice, *, patience: float) -> Overview:
+    """Read every cluster once and return what was seen and is asked for; waits at most `patience` seconds for the slowest."""
     clusters = Fleet(config.clusters, environment=environment.read()).wanted
     pipeline = Pipeline(list(clusters.values()), profiles(config), config.export, telemetry=Telemetry())
     watching = asyncio.create_task(pipeline.watch())
@@ -107,7 +162,8 @@ async def look(config: Config, *, patience: float) -> Overview:
             pipeline.store.outage(pipeline.store.feeds[key], error)
         pipeline.store.tick()
         pipeline.store.refresh()
-        return survey(pipeline.store, pipeline.clock.now(), __version__)
+        lens = Lens(pipeline.store, pipeline.clock.now(), texts=True, titles=pipeline.titles)
+        return at_once(survey(lens, __version__, choice))
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

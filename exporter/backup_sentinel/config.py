@@ -8,8 +8,10 @@ import msgspec
 from .document import Document
 from .errors import DocumentError
 from .export.archive import StateSettings
+from .export.profile import load_profiles
 from .export.settings import ExportSettings
 from .kube.settings import ClusterSettings
+from .relay.settings import RelaySettings
 
 
 class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,6 +46,8 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     folders: tuple[str, ...] = ()
     """Folders of profile files."""
+    inline: tuple[dict[str, Any], ...] = ()
+    """Profiles written here, each as its file would be."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,6 +61,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     profiles: ProfileSettings = ProfileSettings()
     state: StateSettings = StateSettings()
     export: ExportSettings = ExportSettings()
+    relay: RelaySettings = RelaySettings()
 
 
 def load(path: str | None) -> Config:
@@ -82,12 +87,34 @@ def parse(text: str, file: str = "") -> Config:
     if not config.clusters:
         config = msgspec.structs.replace(config, clusters=Config().clusters)
     _check_clusters(document, config)
+    _check_profiles(document, config)
+    _check_channels(document, config)
     for index, promise in enumerate(config.export.promises):
         for field, message in promise.flaws():
             raise document.error(
                 message, ("export", "promises", index, field), hint="write for example 26h, 7d or 90m"
             )
     return config
+
+
+def _check_channels(document: Document, config: Config) -> None:
+    seen: dict[str, int] = {}
+    for index, channel in enumerate(config.relay.channels):
+        if channel.name in seen:
+            raise document.error(
+                f"the name `{channel.name}` is taken by channels[{seen[channel.name]}]",
+                ("relay", "channels", index, "name"),
+            )
+        seen[channel.name] = index
+
+
+def _check_profiles(document: Document, config: Config) -> None:
+    """Compile the profiles that are written in the configuration, so that errors point to their lines in it."""
+    if config.profiles.inline:
+        parts = [
+            document.part(("profiles", "inline", number)) for number in range(len(config.profiles.inline))
+        ]
+        load_profiles(config.profiles.folders, inline=parts)
 
 
 def _check_clusters(document: Document, config: Config) -> None:

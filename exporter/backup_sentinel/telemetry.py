@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from prometheus_client import (
@@ -21,16 +21,20 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from . import __version__
 from .errors import ProblemReason
 
-ENDPOINTS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api", "other")
+ENDPOINTS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api", "/alertmanager", "/alert", "other")
 """Values of the label `endpoint`: closed, whatever paths clients try."""
 
 
 class Telemetry:
-    """The families of this process. Each instance has its own registry, so that tests can have several."""
+    """The families of this process. Each instance has its own registry, so that tests can have several.
 
-    def __init__(self) -> None:
+    Without `export` those of the export river are left out.
+    """
+
+    def __init__(self, *, export: bool = True) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
+        river = self._registry if export else CollectorRegistry()
         self._names = {
             "backup_sentinel_unmapped_phases": ("operator",),
             "backup_sentinel_state_last_save_timestamp_seconds": ("cluster",),
@@ -50,7 +54,7 @@ class Telemetry:
             "backup_sentinel_problems",
             "Objects, or fields of them, that could not be taken at their word; counted once per change.",
             ["reason"],
-            registry=self._registry,
+            registry=river,
         )
         for reason in ProblemReason:
             self._problems.labels(reason)
@@ -58,7 +62,7 @@ class Telemetry:
             "backup_sentinel_unmapped_phases",
             "Runs whose phase the profile does not know; they count as unknown.",
             ["operator"],
-            registry=self._registry,
+            registry=river,
         )
         self._requests = Counter(
             "backup_sentinel_http_requests",
@@ -78,37 +82,35 @@ class Telemetry:
             "backup_sentinel_state_last_save_timestamp_seconds",
             "When the memory of a cluster was last saved; it is written only when something lasting has changed.",
             ["cluster"],
-            registry=self._registry,
+            registry=river,
         )
         self._state_bytes = Gauge(
             "backup_sentinel_state_bytes",
             "Size of the saved memory of a cluster, compressed.",
             ["cluster"],
-            registry=self._registry,
+            registry=river,
         )
         self._state_failures = Counter(
             "backup_sentinel_state_save_failures",
             "Attempts to save memory that failed; until one succeeds, counters do not move.",
-            registry=self._registry,
+            registry=river,
         )
 
         self._reload_good = Gauge(
             "backup_sentinel_config_last_reload_successful",
             "1 if the configuration was taken when it was last read.",
-            registry=self._registry,
+            registry=river,
         )
         self._reload_time = Gauge(
             "backup_sentinel_config_last_reload_success_timestamp_seconds",
             "When the configuration was last taken.",
-            registry=self._registry,
+            registry=river,
         )
-        self._shard = Gauge(
-            "backup_sentinel_shard", "Number of this shard, counted from 0.", registry=self._registry
-        )
+        self._shard = Gauge("backup_sentinel_shard", "Number of this shard, counted from 0.", registry=river)
         self._shards = Gauge(
             "backup_sentinel_shards",
             "Number of shards the clusters are divided among.",
-            registry=self._registry,
+            registry=river,
         )
         self.sharded(0, 1)
 
@@ -147,6 +149,21 @@ class Telemetry:
         verb = method if method in {"GET", "HEAD", "POST"} else "other"
         self._requests.labels(verb, endpoint, str(status)).inc()
         self._durations.labels(verb, endpoint).observe(seconds)
+
+    def counter(self, name: str, text: str, labels: Sequence[str]) -> Counter:
+        """Return a further counter; its name is without `_total`."""
+        self._names[name] = tuple(labels)
+        return Counter(name, text, labels, registry=self._registry)
+
+    def gauge(self, name: str, text: str, labels: Sequence[str]) -> Gauge:
+        """Return a further gauge."""
+        self._names[name] = tuple(labels)
+        return Gauge(name, text, labels, registry=self._registry)
+
+    def histogram(self, name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
+        """Return a further histogram with these upper bounds."""
+        self._names[name] = tuple(labels)
+        return Histogram(name, text, labels, buckets=buckets, registry=self._registry)
 
     def describe(self) -> Iterator[tuple[str, str, tuple[str, ...], str, str]]:
         """Yield name, type, labels, unit and meaning of each family; those of the process from its collector."""

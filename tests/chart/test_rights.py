@@ -30,6 +30,17 @@ def roles(manifests: Sequence[Manifest]) -> list[tuple[str, str, str, list[dict[
     ]
 
 
+def rights(rules: Sequence[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    """Return group, resource and verb of everything that rules grant."""
+    return {
+        (group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
 def test_by_default_the_profiles_are_read_everywhere_and_the_state_is_kept_at_home() -> None:
     found = {(kind, name): rules for kind, name, _, rules in roles(render())}
     assert list(found) == [
@@ -37,7 +48,11 @@ def test_by_default_the_profiles_are_read_everywhere_and_the_state_is_kept_at_ho
         ("ClusterRole", "watch-dog-backup-sentinel-identity"),
         ("Role", "watch-dog-backup-sentinel-state"),
     ]
-    assert found["ClusterRole", "watch-dog-backup-sentinel"] == rbac.rules(service.profiles(Config()))
+    granted, needed = (
+        found["ClusterRole", "watch-dog-backup-sentinel"],
+        rbac.rules(service.profiles(Config())),
+    )
+    assert rights(granted) == rights(needed)
     assert found["ClusterRole", "watch-dog-backup-sentinel-identity"] == [
         {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from backup_sentinel import app
-from backup_sentinel.config import Config
+from backup_sentinel.config import Config, WebSettings
 from backup_sentinel.demo.control import Control
 from backup_sentinel.demo.story import Story
 from backup_sentinel.demo.storyfile import load_story
@@ -38,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until a signal; return the exit code. Raises DocumentError, ListenError."""
     config = load_config(arguments)
-    if not arguments.listen:
+    if config.web.listen == WebSettings().listen:  # nobody else is to reach a demo by default
         config = msgspec.structs.replace(
             config, web=msgspec.structs.replace(config.web, listen="127.0.0.1:9950")
         )
@@ -60,7 +60,8 @@ async def play(story: Story, config: Config) -> None:
             server.access.tokens[token] = "backup-sentinel"
             clusters.append(ClusterSettings(name=name, api_url=server.url, token=token))
         state = msgspec.structs.replace(config.state, backend="off")
-        config = msgspec.structs.replace(config, clusters=tuple(clusters), state=state)
+        export = msgspec.structs.replace(config.export, show_messages="always")
+        config = msgspec.structs.replace(config, clusters=tuple(clusters), state=state, export=export)
 
         async def advance(query: dict[str, str]) -> dict[str, Any]:
             count = query.get("n", "1")

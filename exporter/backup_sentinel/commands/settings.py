@@ -10,12 +10,14 @@ from backup_sentinel.config import Config, LogSettings
 from backup_sentinel.telemetry import set_up_logging
 
 
-def add_common(parser: argparse.ArgumentParser, *, listen: bool, log_format: str | None = None) -> None:
+def add_common(
+    parser: argparse.ArgumentParser, *, listen: bool, log_format: str | None = None, port: int = 9950
+) -> None:
     """Declare `--config`, the log's arguments and, for commands that answer HTTP, `--listen`."""
     hints = get_type_hints(LogSettings)
     parser.add_argument("--config", metavar="FILE", help="configuration in YAML; the defaults need none")
     if listen:
-        parser.add_argument("--listen", metavar="HOST:PORT", help="where to answer HTTP (default: :9950)")
+        parser.add_argument("--listen", metavar="HOST:PORT", help=f"where to answer HTTP (default: :{port})")
     parser.add_argument(
         "--log-level", choices=get_args(hints["level"]), help="least level that is logged (default: info)"
     )

@@ -8,6 +8,7 @@ from backup_sentinel.duration import long_duration
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+ShowMessages = Literal["protected", "always", "never"]
 PartialCounts = Literal["without-failed-volumes", "always", "never"]
 
 
@@ -66,6 +67,8 @@ class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Names of the profiles to use; empty means all."""
     schedule_dialects: dict[str, str] = {}
     """Cron dialect by operator, where it differs from the profile's; `velero: go-cron` for releases after 1.18."""
+    selectors: dict[str, str] = {}
+    """Label selector by resource, as in `jobs.batch: backup-sentinel.io/backup`, instead of the profile's; empty text for none."""
     promises: tuple[Promise, ...] = ()
     """Expectations by pattern; see `Promise`."""
     restore_tests: dict[str, str] = {}
@@ -78,3 +81,6 @@ class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """How many full lists may run at once over all clusters."""
     render_interval_seconds: Positive = 1.0
     """Shortest time between two renderings of what changed."""
+    show_messages: ShowMessages = "protected"
+    """Who may read on the pages and in the API what operators wrote of failures, without secrets: `protected` is whoever
+    gave a password or certificate that `web.config_file` asks for, `always` everybody, `never` nobody."""

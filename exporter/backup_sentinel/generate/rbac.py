@@ -1,4 +1,4 @@
-"""The rights a cluster must grant: get, list and watch on what the profiles read, and nothing else."""
+"""The rights a cluster must grant: get and list on what the profiles read, watch where they do not poll, nothing else."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,18 +8,20 @@ import yaml
 from backup_sentinel.export.profile import Profile
 
 NAME = "backup-sentinel"
-VERBS = ("get", "list", "watch")
 
 
 def rules(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
-    """Return the rules of a ClusterRole or Role, one for each API group."""
-    groups: dict[str, set[str]] = {}
+    """Return the rules of a ClusterRole or Role, one for each API group and set of verbs."""
+    verbs: dict[tuple[str, str], set[str]] = {}
     for profile in profiles:
         for resource in profile.resources:
-            groups.setdefault(resource.type.group, set()).add(resource.type.plural)
+            verbs.setdefault((resource.type.group, resource.type.plural), set()).update(resource.type.verbs)
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (group, plural), rights in verbs.items():
+        groups.setdefault((group, tuple(sorted(rights))), []).append(plural)
     return [
-        {"apiGroups": [group], "resources": sorted(plurals), "verbs": list(VERBS)}
-        for group, plurals in sorted(groups.items())
+        {"apiGroups": [group], "resources": sorted(plurals), "verbs": list(rights)}
+        for (group, rights), plurals in sorted(groups.items())
     ]
 
 

@@ -5,6 +5,7 @@ import ast
 import inspect
 import os
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -15,6 +16,8 @@ from backup_sentinel.config import Config
 from backup_sentinel.export.exposition import FAMILIES, Family, labels_of
 from backup_sentinel.export.profile import Profile
 from backup_sentinel.export.store import Scope
+from backup_sentinel.relay.telemetry import RelayTelemetry
+from backup_sentinel.secret import SecretText
 from backup_sentinel.telemetry import Telemetry
 
 from .artefact import Artefact, fill, table
@@ -50,6 +53,8 @@ def metrics() -> str:
         )
         for family in FAMILIES
     ]
+    own = Telemetry()
+    RelayTelemetry(own)
     rows += [
         (
             f"`{name}`",
@@ -60,7 +65,7 @@ def metrics() -> str:
             "this process",
             "stable",
         )
-        for name, kind, labels, unit, text in Telemetry().describe()
+        for name, kind, labels, unit, text in own.describe()
     ]
     return table(("family", "type", "labels", "unit", "meaning", "source", "stability"), rows)
 
@@ -81,10 +86,11 @@ def operators(profiles: Sequence[Profile]) -> str:
             f"`{profile.operator}`",
             profile.since or "-",
             ", ".join(f"`{resource.name}`" for resource in profile.resources),
+            "; ".join(profile.not_known) or "-",
         )
         for profile in profiles
     ]
-    return table(("operator", "profile", "since", "resources"), rows)
+    return table(("operator", "profile", "since", "resources", "what it does not tell"), rows)
 
 
 def commands(parser: argparse.ArgumentParser) -> str:
@@ -111,9 +117,14 @@ def settings() -> str:
 
 
 def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, str, str, str]]:
-    texts = _field_texts(struct)
+    texts = _texts(struct)
     for field in msgspec.structs.fields(struct):
         path = f"{prefix}{field.encode_name}"
+        kinds = _kinds(field.type)
+        if kinds:
+            yield path, "list", "-", texts.get(field.name, "")
+            yield from _walk_kinds(kinds, path)
+            continue
         inner = _inner(field.type)
         if inner is not None:
             several = get_origin(field.type) is tuple
@@ -122,6 +133,38 @@ def _walk(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, str,
             yield from _walk(inner, f"{path}[]." if several else f"{path}.")
             continue
         yield path, _spell(field.type), _default(field), texts.get(field.name, "")
+
+
+def _walk_kinds(kinds: Sequence[type[msgspec.Struct]], path: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what all kinds of a list have in common, and then what each has of its own."""
+    shared = set.intersection(*(set(kind.__struct_fields__) for kind in kinds))
+    tag_field = kinds[0].__struct_config__.tag_field
+    tags = " or ".join(str(kind.__struct_config__.tag) for kind in kinds)
+    yield f"{path}[].{tag_field}", tags, "required", "Which kind it is; further settings depend on it."
+    for kind in kinds:
+        own = f"{path}[{tag_field}={kind.__struct_config__.tag}]."
+        for found, words, default, text in _walk(kind, own):
+            common = found.removeprefix(own).partition(".")[0].removesuffix("[]") in shared
+            if not common:
+                yield found, words, default, text
+            elif kind is kinds[0]:
+                yield f"{path}[].{found.removeprefix(own)}", words, default, text
+
+
+def _kinds(kind: Any) -> tuple[type[msgspec.Struct], ...]:
+    """Return the structs of a list whose elements are one of several, told apart by a tag."""
+    members = get_args(get_args(kind)[0]) if get_origin(kind) is tuple else ()
+    found = tuple(one for one in members if inspect.isclass(one) and issubclass(one, msgspec.Struct))
+    return found if found and found[0].__struct_config__.tag_field else ()
+
+
+def _texts(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what stands below each field in the source, also of those that are inherited."""
+    texts: dict[str, str] = {}
+    for one in reversed(struct.__mro__):
+        if issubclass(one, msgspec.Struct) and one is not msgspec.Struct:
+            texts |= _field_texts(one)
+    return texts
 
 
 def _inner(kind: Any) -> type[msgspec.Struct] | None:
@@ -138,6 +181,10 @@ def _spell(kind: Any) -> str:
 
 def _names(kind: Any) -> str:
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind == SecretText:
+        return "secret"
+    if inspect.isclass(kind) and issubclass(kind, Enum):
+        return " or ".join(str(member.value) for member in kind)
     if origin is None:
         return "null" if kind is type(None) else getattr(kind, "__name__", str(kind))
     if hasattr(kind, "__metadata__"):

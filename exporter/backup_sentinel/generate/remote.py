@@ -90,7 +90,7 @@ def secret_reader(namespace: str = rbac.NAME) -> list[dict[str, Any]]:
     RBAC knows no labels: the right is to all Secrets of the namespace.
     """
     metadata = {"name": READER, "namespace": namespace, "labels": _LABELS}
-    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": list(rbac.VERBS)}
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]}
     return [
         {"apiVersion": f"{_API}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
         {
