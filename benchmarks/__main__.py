@@ -18,7 +18,10 @@ PARTS = {
     "scrape": "Scrapes during endless relists and 1,000 watch events a second (simulated servers)",
     "fleet": "Many clusters in one process (simulated servers)",
     "million": "Ten times as many Backups in one process (simulated server)",
+    "relay": "The relay on the same disk as bare transactions of SQLite (real receivers)",
 }
+COUNTED = {"relay": "messages"}
+"""What `--size` is the number of; Backups elsewhere."""
 RESULTS = Path(__file__).with_name("RESULTS.md")
 KEPT = WORK / "results.json"
 MARK = "<!-- below this line: written by make bench -->\n"
@@ -26,9 +29,11 @@ MARK = "<!-- below this line: written by make bench -->\n"
 
 def main() -> None:
     """Measure the parts asked for and keep the others as they were."""
-    parser = argparse.ArgumentParser(description="Measure the exporter.")
+    parser = argparse.ArgumentParser(description="Measure the exporter and the relay.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
-    parser.add_argument("--size", type=int, default=10_000, help="number of Backups (default: 10000)")
+    parser.add_argument(
+        "--size", type=int, default=10_000, help="number of Backups or messages (default: 10000)"
+    )
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
@@ -59,7 +64,7 @@ def _write(known: dict[str, dict[str, object]]) -> None:
 
 def _section(part: str, size: int, day: str, rows: list[Row]) -> list[str]:
     return [
-        f"## {PARTS[part]}: {size:,} Backups, {day}",
+        f"## {PARTS[part]}: {size:,} {COUNTED.get(part, 'Backups')}, {day}",
         "",
         "| what | value | unit | goal |",
         "| --- | ---: | --- | --- |",

@@ -54,7 +54,7 @@ class Subject(Exporter):
         A server that refuses everything leaves the exporter ready, and nothing would be measured.
         """
         body: bytes = self.get("/metrics")[1]
-        shown = body.count(b"\nkube_backup_last_attempt_timestamp_seconds{")
+        shown = body.count(b"\nkube_backup_restorable_runs{")
         if shown != schedules:
             raise RuntimeError(f"the page shows {shown} of {schedules} schedules; see {self.log}")
         return body

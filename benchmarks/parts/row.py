@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One measured value; `goal` is the most that it may be."""
+    """One measured value; `goal` is the most that it may be, `least` the least."""
 
     what: str
     unit: str
     value: float
     goal: float | None = None
+    least: float | None = None
 
     @property
     def text(self) -> str:
@@ -21,14 +22,16 @@ class Row(NamedTuple):
     @property
     def wanted(self) -> str:
         """The goal and whether it is met."""
+        if self.least is not None:
+            return f"at least {_number(self.least)}: {'met' if self.value >= self.least else '**not met**'}"
         if self.goal is None:
             return ""
         return f"at most {_number(self.goal)}: {'met' if self.value <= self.goal else '**not met**'}"
 
 
-def row(what: str, unit: str, value: float, goal: float | None = None) -> Row:
+def row(what: str, unit: str, value: float, goal: float | None = None, *, least: float | None = None) -> Row:
     """Return a line."""
-    return Row(what, unit, value, goal)
+    return Row(what, unit, value, goal, least)
 
 
 def _number(value: float) -> str:

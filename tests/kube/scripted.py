@@ -137,6 +137,21 @@ def discovery(*, verbs: list[str] = VERBS, plural: str = "backups") -> Answer:
     return body({"kind": "APIResourceList", "groupVersion": "velero.io/v1", "resources": resources})
 
 
+def groups(*offered: str) -> Answer:
+    """The list of all groups; each as "group/version", as a client asks for it."""
+    listed: dict[str, list[dict[str, str]]] = {}
+    for name in offered:
+        group, version = name.split("/")
+        listed.setdefault(group, []).append({"groupVersion": name, "version": version})
+    return body(
+        {
+            "kind": "APIGroupList",
+            "apiVersion": "v1",
+            "groups": [{"name": group, "versions": versions} for group, versions in listed.items()],
+        }
+    )
+
+
 def backup(name: str, version: int = 1) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "velero", "resourceVersion": str(version)}}
 

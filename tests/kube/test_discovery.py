@@ -7,7 +7,7 @@ from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.discovery import Discovery
 from backup_sentinel.kube.resource import ResourceType
 from kube.following import VELERO_BACKUPS
-from kube.scripted import GROUP, Answer, FakeClock, Server, body, discovery, status, text
+from kube.scripted import GROUP, Answer, FakeClock, Server, body, discovery, groups, status, text
 
 
 async def test_served(server: Server, client: Client, clock: FakeClock) -> None:
@@ -80,12 +80,36 @@ async def test_one_question_for_all_resources_of_a_group(
     others = [ResourceType("velero.io", ("v1",), plural) for plural in ("backups", "schedules", "restores")]
     found = await asyncio.gather(*(shared.find(wanted) for wanted in others))
     assert [served is not None for served in found] == [True, False, False]
-    assert len(server.requests) == 1
+    assert [seen.path for seen in server.requests] == ["/apis", GROUP]
     clock.time += 21
     await shared.find(VELERO_BACKUPS)
     shared.forget(VELERO_BACKUPS)
     await shared.find(VELERO_BACKUPS)
-    assert len(server.requests) == 3
+    assert [seen.path for seen in server.requests] == ["/apis", GROUP] * 3
+
+
+async def test_a_group_that_is_not_offered_is_not_asked_for(
+    server: Server, client: Client, clock: FakeClock
+) -> None:
+    server.on("/apis", groups("apps/v1", "velero.io/v1"))
+    server.on(GROUP, discovery())
+    shared = Discovery(client, clock)
+    assert await shared.find(VELERO_BACKUPS) is not None
+    assert await shared.find(ResourceType("velero.io", ("v2", "v1"), "backups")) is not None
+    assert await shared.find(ResourceType("other.io", ("v1",), "backups")) is None
+    assert [seen.path for seen in server.requests] == ["/apis", GROUP]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [status(403, "Forbidden", "no"), body({"kind": "APIGroupList", "groups": []}), text("<html>", 200)],
+)
+async def test_where_groups_cannot_be_asked_for_each_is(
+    server: Server, client: Client, clock: FakeClock, answer: Answer
+) -> None:
+    server.on("/apis", answer)
+    server.on(GROUP, discovery())
+    assert await Discovery(client, clock).find(VELERO_BACKUPS) is not None
 
 
 async def test_error_is_not_remembered(server: Server, client: Client, clock: FakeClock) -> None:

@@ -51,7 +51,7 @@ def _entries(kind: ResourceType) -> list[JsonObject]:
         "singularName": kind.kind.lower(),
         "namespaced": kind.namespaced,
         "kind": kind.kind,
-        "verbs": _VERBS,
+        "verbs": [verb for verb in _VERBS if verb != "watch"] if kind.polled else _VERBS,
     }
     if kind.short_names:
         entry["shortNames"] = list(kind.short_names)

@@ -30,7 +30,32 @@ class ResourceList(msgspec.Struct):
     resources: list[Entry] | None
 
 
+class Version(msgspec.Struct):
+    """One version of a group, such as `velero.io/v1`."""
+
+    groupVersion: str  # noqa: N815 - the field's name in JSON
+
+
+class Group(msgspec.Struct):
+    """One group of an APIGroupList."""
+
+    versions: list[Version] | None = None
+
+
+class GroupList(msgspec.Struct):
+    """`meta/v1.APIGroupList`."""
+
+    kind: str
+    groups: list[Group] | None = None
+
+
 _decoder = msgspec.json.Decoder(ResourceList)
+_groups = msgspec.json.Decoder(GroupList)
+
+GROUPS = "/apis"
+
+ASK_EACH = frozenset({OutageReason.NOT_SERVED, OutageReason.FORBIDDEN, OutageReason.BAD_ANSWER})
+"""Answers to the question for all groups that lead to asking for each: some proxies let only that through."""
 
 
 class Discovery:
@@ -45,6 +70,7 @@ class Discovery:
         self._life = life
         self._known: dict[str, tuple[float, list[Entry]]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._offered: tuple[float, frozenset[str] | None] = (0.0, None)
 
     async def find(self, wanted: ResourceType) -> Served | None:
         """Return how the cluster serves `wanted`, or None where it does not: the operator is not installed.
@@ -54,7 +80,10 @@ class Discovery:
         """
         if wanted.beside is not None and await self.find(wanted.beside) is None:
             return None
+        offered = await self.offer() if wanted.group else None
         for version in wanted.versions:
+            if offered is not None and f"{wanted.group}/{version}" not in offered:
+                continue
             for entry in await self._list(wanted.root(version)):
                 if entry.name == wanted.plural:
                     return Served(wanted, version, entry.kind, frozenset(entry.verbs or ()))
@@ -62,8 +91,26 @@ class Discovery:
 
     def forget(self, wanted: ResourceType) -> None:
         """Ask again next time: a request for `wanted` was answered with 404."""
+        self._offered = (0.0, None)
         for version in wanted.versions:
             self._known.pop(wanted.root(version), None)
+
+    async def offer(self) -> frozenset[str] | None:
+        """Return all groups with their versions, with one request; None where that cannot be asked for.
+
+        A group whose backend is down is among them: it is registered. Raises ApiError where the cluster does not answer.
+        """
+        async with self._locks.setdefault(GROUPS, asyncio.Lock()):
+            until, offered = self._offered
+            if self._clock.now() >= until:
+                try:
+                    offered = _group_versions(await self._client.get(GROUPS))
+                except ApiError as error:
+                    if error.reason not in ASK_EACH:
+                        raise
+                    offered = None
+                self._offered = self._clock.now() + self._life, offered
+            return offered
 
     async def _list(self, path: str) -> list[Entry]:
         async with self._locks.setdefault(path, asyncio.Lock()):
@@ -77,6 +124,19 @@ class Discovery:
                     entries = []
                 self._known[path] = self._clock.now() + self._life, entries
             return entries
+
+
+def _group_versions(body: bytes) -> frozenset[str]:
+    status = failure.status_of(body)
+    if status is not None:
+        raise failure.from_status(status, f"GET {GROUPS}")
+    try:
+        found = _groups.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(f"GET {GROUPS}: not a list of groups", reason=OutageReason.BAD_ANSWER) from error
+    if found.kind != "APIGroupList" or not found.groups:
+        raise ApiError(f"GET {GROUPS}: not a list of groups", reason=OutageReason.BAD_ANSWER)
+    return frozenset(version.groupVersion for group in found.groups for version in group.versions or ())
 
 
 def _entries(body: bytes, path: str) -> list[Entry]:

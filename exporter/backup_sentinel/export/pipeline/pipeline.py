@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 
@@ -21,6 +21,7 @@ from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.discovery import Discovery
 from backup_sentinel.kube.reflector import Reflector
 from backup_sentinel.kube.resource import ResourceType, Selector
+from backup_sentinel.kube.scout import Scout
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.kube.timing import Timing
 from backup_sentinel.telemetry import Telemetry
@@ -236,11 +237,32 @@ class Pipeline:
         access = Access(cluster, self.clock, loading=self._loading)
         async with Client(access, self.clock) as client, asyncio.TaskGroup() as tasks:
             discovery = Discovery(client, self.clock)
-            for reader, feed in self._plans[cluster.name]:
-                tasks.create_task(
-                    self._follow(cluster, client, discovery, reader, feed),
-                    name=f"{cluster.title} {reader.resource}",
-                )
+            left = dict(enumerate(self._plans[cluster.name]))
+            while left:
+                try:
+                    async for place, reader, feed in self._seek(discovery, dict(left)):
+                        del left[place]
+                        following = self._follow(cluster, client, discovery, reader, feed)
+                        tasks.create_task(following, name=f"{cluster.title} {reader.resource}")
+                except Exception:  # noqa: BLE001 - a defect here may not end what is followed already
+                    _log.exception("a defect of this program", extra={"cluster": cluster.title})
+                    await self.clock.sleep(PAUSE_AFTER_DEFECT)
+
+    async def _seek(
+        self, discovery: Discovery, plan: dict[int, tuple[Reader, Feed]]
+    ) -> AsyncGenerator[tuple[int, Reader, Feed], None]:
+        """Yield what the cluster serves as soon as it does, with its place in the plan; note what it does not."""
+        scout = Scout(discovery, clock=self.clock, timing=self._timing)
+        for _, feed in plan.values():
+            feed.max_silence = scout.max_silence
+        places = list(plan)
+        async with aclosing(scout.look([_kind(reader.type) for reader, _ in plan.values()])) as looks:
+            async for index, found in looks:
+                reader, feed = plan[places[index]]
+                if isinstance(found, Missing | Outage):
+                    self._take(feed, found)
+                else:
+                    yield places[index], reader, feed
 
     async def _follow(
         self, cluster: ClusterSettings, client: Client, discovery: Discovery, reader: Reader, feed: Feed

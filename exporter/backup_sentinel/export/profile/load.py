@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import yaml
@@ -12,6 +13,7 @@ from backup_sentinel.errors import DocumentError
 from .compile import Profile, compile_profile
 
 _PACKAGE = "backup_sentinel.export.profiles"
+_FOLDER = "profiles"
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -30,22 +32,33 @@ def load_profiles(
     Raise DocumentError where a profile is wrong, is not named as its file, or describes an operator a second time,
     and for a name in `operators` or `dialects` that no profile has.
     """
-    profiles: dict[str, Profile] = {}
-    for document, stem in _documents(folders, inline, packaged=packaged):
+    shipped = _shipped() if packaged else {}
+    own: dict[str, Document] = {}
+    for document, stem in _own(folders, inline):
         operator = _operator(document)
         if stem is not None and stem != operator:
             raise document.error(
                 f"the file is named `{stem}`", ("operator",), hint="operator and file have one name"
             )
-        if operator in profiles:
-            other = profiles[operator].document.file or "the configuration"
-            hint = f"the first is in {other}; give yours another name"
+        if operator in own or operator in shipped:
+            other = own[operator].file if operator in own else f"{_FOLDER}/{shipped[operator].name}"
+            hint = f"the first is in {other or 'the configuration'}; give yours another name"
             raise document.error(f"the operator `{operator}` is described twice", ("operator",), hint=hint)
-        profiles[operator] = compile_profile(document, (dialects or {}).get(operator))
+        own[operator] = document
     for name in (*operators, *(dialects or {})):
-        if name not in profiles:
-            raise DocumentError(f"no profile is named `{name}`", hint=nearest(name, profiles))
-    return [profile for name, profile in sorted(profiles.items()) if not operators or name in operators]
+        if name not in own and name not in shipped:
+            raise DocumentError(f"no profile is named `{name}`", hint=nearest(name, {**shipped, **own}))
+    # A profile of somebody's own is always compiled, so that a wrong one is refused; of ours only what is used.
+    documents = own | {
+        operator: Document(entry.read_text("utf-8"), f"{_FOLDER}/{entry.name}")
+        for operator, entry in shipped.items()
+        if not operators or operator in operators
+    }
+    profiles = {
+        operator: compile_profile(document, (dialects or {}).get(operator))
+        for operator, document in sorted(documents.items())
+    }
+    return [profile for name, profile in profiles.items() if not operators or name in operators]
 
 
 def load_file(path: Path) -> Profile:
@@ -58,17 +71,19 @@ def _operator(document: Document) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _documents(
-    folders: Iterable[Path | str], inline: Iterable[Document | dict[str, object]], *, packaged: bool
+def _shipped() -> dict[str, Traversable]:
+    """Return the files of the packaged profiles by operator, which is what a file is named after."""
+    return {
+        entry.name.rpartition(".")[0]: entry
+        for entry in files(_PACKAGE).iterdir()
+        if entry.name.endswith(_ENDINGS)
+    }
+
+
+def _own(
+    folders: Iterable[Path | str], inline: Iterable[Document | dict[str, object]]
 ) -> Iterator[tuple[Document, str | None]]:
-    """Give each document, and the name its file has."""
-    if packaged:
-        for entry in sorted(files(_PACKAGE).iterdir(), key=lambda entry: entry.name):
-            if entry.name.endswith(_ENDINGS):
-                yield (
-                    Document(entry.read_text("utf-8"), f"profiles/{entry.name}"),
-                    entry.name.rpartition(".")[0],
-                )
+    """Give each document of the user's, and the name its file has."""
     for folder in folders:
         yield from ((_read(path), path.stem) for path in _files(Path(folder)))
     for given in inline:
