@@ -10,7 +10,9 @@ import aiohttp
 from backup_sentinel.demo.cluster import SimulatedCluster
 from backup_sentinel.demo.resources import ResourceType
 
-BACKUPS = ResourceType("example.io", "v1", "backups", "Backup", short_names=("bak",))
+BACKUPS = ResourceType(
+    "example.io", "v1", "backups", "Backup", short_names=("bak",), selectable_fields=("spec.type.of",)
+)
 WITH_STATUS = ResourceType("example.io", "v1", "plans", "Plan", status_subresource=True)
 PATH = "/apis/example.io/v1/backups"
 WATCH_LIST = {

@@ -50,9 +50,9 @@ async def test_ticks() -> None:
     clock = ManualClock(START)
     control = Control(Story.load("fleet", clock=clock))
     playing = asyncio.create_task(control.run())
-    first = len(control.story.clusters["prod-eu"].objects("backups"))
+    first = len(control.story.clusters["prod-eu"].objects("backups.velero.io"))
     for _ in range(20):
         await asyncio.sleep(0)
         clock.move(5)
-    await until(lambda: len(control.story.clusters["prod-eu"].objects("backups")) > first)
+    await until(lambda: len(control.story.clusters["prod-eu"].objects("backups.velero.io")) > first)
     playing.cancel()

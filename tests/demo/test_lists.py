@@ -96,6 +96,13 @@ async def test_namespaces_and_selectors(client: aiohttp.ClientSession, cluster: 
     assert sorted(names(await fetch(client, PATH, labelSelector="tier,tier!=1"))) == ["n0", "n2"]
     assert names(await fetch(client, PATH, labelSelector="!tier")) == ["bare"]
     assert names(await fetch(client, PATH, fieldSelector="metadata.name=n2")) == ["n2"]
+    assert names(
+        await fetch(client, PATH, fieldSelector="metadata.namespace==a,metadata.name!=n0,metadata.name!=n3")
+    ) == ["bare"]
+    cluster.put(backup("typed", "c", spec={"type": {"of": "full"}}))
+    assert names(await fetch(client, PATH, fieldSelector="spec.type.of=full")) == ["typed"]
+    assert "typed" not in names(await fetch(client, PATH, fieldSelector="spec.type.of!=full"))
+    assert (await refusal(client, PATH, params={"fieldSelector": "spec.other=1"}))["code"] == 400
     assert (await refusal(client, PATH, params={"labelSelector": "tier in (1)"}))["code"] == 400
     chosen = await fetch(client, PATH, labelSelector="tier=0", limit=1)
     assert "remainingItemCount" not in chosen["metadata"]

@@ -153,6 +153,10 @@ class SimulatedApiServer:
             raise Refusal(404, "the server could not find the requested resource", details={})
         self.access.check(entry.user, entry.verb, shelf.type, target)
         if entry.verb == "watch":
+            if shelf.type.polled:
+                raise Refusal(
+                    405, "the server does not allow this method on the requested resource", details={}
+                )
             return await self._watch(exchange, shelf, target, struck)
         body, status = await self._answer(exchange, shelf, target, struck)
         for fault in struck:
@@ -197,7 +201,11 @@ class SimulatedApiServer:
         self, exchange: Exchange, shelf: Shelf, target: Target, struck: list[Fault]
     ) -> web.StreamResponse:
         watch = Watch.read(
-            target, exchange.entry.query, watch_list=self.watch_list, bookmark_every=self.bookmark_every
+            shelf.type,
+            target,
+            exchange.entry.query,
+            watch_list=self.watch_list,
+            bookmark_every=self.bookmark_every,
         )
         fault = next((fault for fault in struck if type(fault).line is not Fault.line), None)
         stream = await exchange.open()

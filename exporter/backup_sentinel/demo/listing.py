@@ -49,7 +49,8 @@ class Page(msgspec.Struct):
         metadata: dict[str, object] = {"continue": self.continue_} if self.continue_ else {}
         if self.remaining is not None:
             metadata["remainingItemCount"] = self.remaining
-        metadata["resourceVersion"] = str(self.revision)
+        if not self.type.polled:
+            metadata["resourceVersion"] = str(self.revision)
         kind, version = f"{self.type.kind}List", self.type.api_version
         if self.type.custom:
             head = f'{{"apiVersion":"{version}","items":['.encode()
@@ -67,8 +68,10 @@ class Page(msgspec.Struct):
 
 def read_page(cluster: SimulatedCluster, shelf: Shelf, target: Target, query: Mapping[str, str]) -> Page:
     """Answer a list request; refuse with 400, 410 (expired token or revision) or 504 (revision of the future)."""
-    selector = selector_of(target, query)
+    selector = selector_of(shelf.type, target, query)
     limit, token = _number(query, "limit"), query.get("continue", "")
+    if shelf.type.polled:
+        limit, token = 0, ""
     start = ""
     if token:
         if query.get("resourceVersion", "") not in {"", "0"}:
@@ -83,12 +86,12 @@ def read_page(cluster: SimulatedCluster, shelf: Shelf, target: Target, query: Ma
     return _cut(shelf.type, ordered, revision, selector, start=start, limit=limit)
 
 
-def selector_of(target: Target, query: Mapping[str, str]) -> Selector:
+def selector_of(kind: ResourceType, target: Target, query: Mapping[str, str]) -> Selector:
     """Return which objects a list or watch request is about."""
     fields = query.get("fieldSelector", "")
     if target.name:
         fields += f",metadata.name={target.name}"
-    return parse_selector(target.namespace, query.get("labelSelector", ""), fields)
+    return parse_selector(kind, target.namespace, query.get("labelSelector", ""), fields)
 
 
 def _begin(cluster: SimulatedCluster, shelf: Shelf, query: Mapping[str, str]) -> tuple[int, list[Stored]]:

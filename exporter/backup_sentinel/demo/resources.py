@@ -19,7 +19,9 @@ class ResourceType(msgspec.Struct, frozen=True):
     """One resource of one API version; `group` is "" for the core group.
 
     `status_subresource` says that writes of the main resource leave `status` alone and that only a write to
-    `/status` changes it.
+    `/status` changes it. `selectable_fields` are those that field selectors know beside name and namespace.
+    `polled` says that an API server of the operator's own answers, which can neither watch nor page and gives lists
+    no version (https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/).
     """
 
     group: str
@@ -29,6 +31,8 @@ class ResourceType(msgspec.Struct, frozen=True):
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
     status_subresource: bool = False
+    selectable_fields: tuple[str, ...] = ()
+    polled: bool = False
 
     @property
     def name(self) -> str:
@@ -56,7 +60,10 @@ class ResourceType(msgspec.Struct, frozen=True):
 NAMESPACES = ResourceType("", "v1", "namespaces", "Namespace", namespaced=False, short_names=("ns",))
 CONFIG_MAPS = ResourceType("", "v1", "configmaps", "ConfigMap", short_names=("cm",))
 SECRETS = ResourceType("", "v1", "secrets", "Secret")
-EVENTS = ResourceType("", "v1", "events", "Event", short_names=("ev",))
+EVENTS = ResourceType(
+    "", "v1", "events", "Event", short_names=("ev",),
+    selectable_fields=("involvedObject.kind", "involvedObject.name", "involvedObject.namespace", "reason", "type"),
+)  # fmt: skip
 CORE = (NAMESPACES, CONFIG_MAPS, SECRETS, EVENTS)
 
 

@@ -121,10 +121,14 @@ class Site(msgspec.Struct, eq=False, kw_only=True):
 
 
 class Shown(msgspec.Struct):
-    """What an operator wants to be seen: objects to put, and the sentence a person would say about it."""
+    """What an operator wants to be seen: objects to put, and the sentence a person would say about it.
+
+    `brief` are objects that go by themselves, each with the instant at which it does (Unix seconds).
+    """
 
     objects: list[Manifest]
     said: str = ""
+    brief: list[tuple[float, Manifest]] = []
 
 
 class Plan(msgspec.Struct):
@@ -135,7 +139,7 @@ class Plan(msgspec.Struct):
 
 
 class Operator(Protocol):
-    """All that the engine must know about one backup operator; each is one module with an `OPERATOR`."""
+    """All that the engine must know about one backup operator; each is one module with an `OPERATOR`, or one file."""
 
     types: tuple[ResourceType, ...]
 

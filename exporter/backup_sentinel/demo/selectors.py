@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from .refusals import Refusal
+from .resources import ResourceType
 
 Labels = Mapping[str, str]
 
@@ -33,13 +34,14 @@ class Selector(msgspec.Struct, frozen=True):
         return all(term(stored) for term in self.terms)
 
 
-def parse_selector(namespace: str, labels: str, fields: str) -> Selector:
+def parse_selector(kind: ResourceType, namespace: str, labels: str, fields: str) -> Selector:
     """Return the selector of a request; refuse with 400 what the server does not understand.
 
-    Labels know `a=b`, `a==b`, `a!=b`, `a` and `!a`; fields know `metadata.name` and `metadata.namespace`.
+    Labels know `a=b`, `a==b`, `a!=b`, `a` and `!a`; fields the first three, for `metadata.name`, `metadata.namespace`
+    and those that the resource has beside (https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/).
     """
     terms = [_label(text.strip()) for text in labels.split(",") if text.strip()]
-    terms += [_field(text.strip()) for text in fields.split(",") if text.strip()]
+    terms += [_field(kind, text.strip()) for text in fields.split(",") if text.strip()]
     return Selector(namespace, tuple(terms))
 
 
@@ -57,10 +59,21 @@ def _label(text: str) -> Callable[[Stored], bool]:
     return lambda stored: text in (stored.labels or {})
 
 
-def _field(text: str) -> Callable[[Stored], bool]:
-    key, _, value = text.replace("==", "=").partition("=")
+def _field(kind: ResourceType, text: str) -> Callable[[Stored], bool]:
+    key, sign, value = text.replace("==", "=").partition("!=" if "!=" in text else "=")
+    equal = sign == "="
     if key == "metadata.name":
-        return lambda stored: stored.name == value
+        return lambda stored: (stored.name == value) is equal
     if key == "metadata.namespace":
-        return lambda stored: stored.namespace == value
-    raise Refusal(400, f"field label not supported: {key}")
+        return lambda stored: (stored.namespace == value) is equal
+    if key not in kind.selectable_fields:
+        raise Refusal(400, f"field label not supported: {key}")
+    path = key.split(".")
+
+    def matches(stored: Stored) -> bool:
+        found = msgspec.json.decode(stored.body)
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return (("" if found is None else str(found)) == value) is equal
+
+    return matches

@@ -6,9 +6,8 @@ import random
 from collections.abc import Iterator
 from importlib import import_module
 
-from backup_sentinel.errors import DocumentError
-
 from .cluster import SimulatedCluster
+from .operators import WrittenOperator, load_operator
 from .scene import Location, Manifest, Operator, Run, Schedule, Site, Volume
 from .slots import next_slot, settle_cron
 from .storyfile import ImportSpec, ScheduleSpec, SiteSpec, StoryFile
@@ -28,6 +27,7 @@ class Stage:
         self.sites: list[Site] = []
         self.open: list[Run] = []
         self._expiries: list[tuple[float, int, Run]] = []
+        self._brief: list[tuple[float, int, SimulatedCluster, str, str, str]] = []
         self._copies: list[tuple[float, Run, Site, ImportSpec]] = []
         self._order = itertools.count()
 
@@ -123,6 +123,9 @@ class Stage:
         shown = site.operator.show(run, self.now if at is None else at)
         for manifest in shown.objects:
             self.place(run, site.cluster, manifest)
+        for until, manifest in shown.brief:
+            if until > self.now:
+                self._linger(site.cluster, manifest, until)
         if run.open and run not in self.open:
             self.open.append(run)
         if not run.open:
@@ -140,6 +143,17 @@ class Stage:
         assert isinstance(metadata, dict)
         key = (cluster.name, cluster.type_of(manifest).name, metadata.get("namespace", ""), metadata["name"])
         run.placed[key] = cluster
+
+    def _linger(self, cluster: SimulatedCluster, manifest: Manifest, until: float) -> None:
+        metadata = cluster.put(manifest)["metadata"]
+        assert isinstance(metadata, dict)
+        place = (cluster.type_of(manifest).name, metadata.get("namespace", ""), metadata["name"])
+        heapq.heappush(self._brief, (until, next(self._order), cluster, *place))
+
+    def _vanish(self) -> None:
+        while self._brief and self._brief[0][0] <= self.now:
+            _, _, cluster, resource, namespace, name = heapq.heappop(self._brief)
+            cluster.delete(resource, namespace, name)
 
     def push(self, run: Run) -> list[str]:
         """Move a run to its next station, or through its deletion; say what is seen."""
@@ -189,7 +203,8 @@ class Stage:
         return self._expiries[0][0] if self._expiries else None
 
     def settle(self) -> None:
-        """Bring everything that moves by itself up to date: locations, repositories, schedules, synced copies."""
+        """Bring everything that moves by itself up to date: locations, repositories, schedules, synced copies, events."""
+        self._vanish()
         for site in self.sites:
             for manifest in site.operator.scenery(site, self.now):
                 site.cluster.put(manifest)
@@ -247,11 +262,11 @@ class Stage:
 
 
 def find_operator(name: str) -> Operator:
-    """Return the maker of objects of an operator, by the name of its module; DocumentError if there is none."""
+    """Return the maker of objects of an operator, by the name of its module or file; DocumentError if there is none."""
     try:
         found: Operator = import_module(f"{__package__}.{name}").OPERATOR
-    except (ImportError, AttributeError) as error:
-        raise DocumentError(f"no operator {name!r} in the demo") from error
+    except (ImportError, AttributeError):
+        return WrittenOperator(load_operator(name))
     return found
 
 

@@ -1,7 +1,7 @@
 """The language of stories: what a story file may say, and the reading of one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -12,6 +12,9 @@ STORIES = Path(__file__).with_name("stories")
 
 Outcome = str | dict[str, str]
 """`completed`, `warnings`, `partial`, `failed`, `stalled`, `missed`; or `{failed: <cause>}`, `{partial: <cause>}`."""
+
+
+Document = TypeVar("Document")
 
 
 class _Loader(yaml.SafeLoader):
@@ -163,8 +166,13 @@ def load_story(source: str | Path) -> StoryFile:
 
 def parse_story(text: str, *, file: str = "") -> StoryFile:
     """Read the text of a story; `file` is named in the DocumentError."""
+    return read_document(text, StoryFile, file=file)
+
+
+def read_document(text: str, kind: type[Document], *, file: str) -> Document:
+    """Read a YAML document of a kind; `file` is named in the DocumentError."""
     try:
-        return msgspec.convert(yaml.load(text, _Loader), StoryFile)  # noqa: S506  -- it is a SafeLoader
+        return msgspec.convert(yaml.load(text, _Loader), kind)  # noqa: S506  -- it is a SafeLoader
     except msgspec.ValidationError as error:
         raise DocumentError(str(error), file=file) from error
     except yaml.MarkedYAMLError as error:

@@ -31,7 +31,13 @@ class Watch(msgspec.Struct, kw_only=True):
 
     @classmethod
     def read(
-        cls, target: Target, query: Mapping[str, str], *, watch_list: str, bookmark_every: float
+        cls,
+        kind: ResourceType,
+        target: Target,
+        query: Mapping[str, str],
+        *,
+        watch_list: str,
+        bookmark_every: float,
     ) -> "Watch":
         """Read a request; refuse with 400 or 422. `watch_list` is `served`, `refused` or `ignored`."""
         send_initial = query.get("sendInitialEvents") == "true"
@@ -47,7 +53,7 @@ class Watch(msgspec.Struct, kw_only=True):
         except ValueError as error:
             raise Refusal(400, f"invalid watch options: {error}") from error
         return cls(
-            selector=selector_of(target, query),
+            selector=selector_of(kind, target, query),
             revision=revision if revision and not send_initial else None,
             initial_end=send_initial and bookmarks,
             seconds=seconds,

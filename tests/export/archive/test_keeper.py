@@ -14,7 +14,7 @@ from backup_sentinel.export.archive import Keeper, keeper
 from backup_sentinel.export.archive.envelope import Envelope, Print, pack
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.export.store import FeedKey, SavedCluster, Store
-from backup_sentinel.export.store.store import SLICE
+from backup_sentinel.export.store.recollection import SLICE
 from backup_sentinel.telemetry import Telemetry
 from export.archive.documents import document, until
 from export.store.world import MONDAY, key, run, told

@@ -136,3 +136,27 @@ def _least(schema: Object) -> Any:
         case "string" if schema.get("format") == "date-time":
             return "2026-03-02T01:00:00Z"
     return _PLAIN.get(schema.get("type", "string"), "x")
+
+
+def strict(schema: Object) -> Any:
+    """Return a CustomResourceDefinition's schema as JSON Schema that also refuses fields it does not name."""
+    made = {
+        key: value for key, value in schema.items() if key not in {"properties", "items", "not", "pattern"}
+    }
+    if "pattern" in schema:
+        made["pattern"] = schema["pattern"]
+    if "properties" in schema:
+        made["properties"] = {name: strict(inner) for name, inner in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields") and "additionalProperties" not in schema:
+            made["additionalProperties"] = False
+    if isinstance(schema.get("items"), dict):
+        made["items"] = strict(schema["items"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        made["additionalProperties"] = strict(schema["additionalProperties"])
+    if schema.get("x-kubernetes-int-or-string"):
+        made["type"] = ["integer", "string"]
+    if schema.get("nullable") and isinstance(made.get("type"), str):
+        made["type"] = [made["type"], "null"]
+    if schema.get("x-kubernetes-embedded-resource"):
+        made.pop("additionalProperties", None)
+    return made

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from jsonschema import Draft202012Validator
 
-from .definitions import FOLDER, REASON, Defined, Object, found, lawful, whole
+from .definitions import FOLDER, REASON, Defined, found, lawful, strict, whole
 
 DEFINED = found()
-
-
-def strict(schema: Object) -> Any:
-    """Return a CustomResourceDefinition's schema as JSON Schema that also refuses fields it does not name."""
-    made = {
-        key: value for key, value in schema.items() if key not in {"properties", "items", "not", "pattern"}
-    }
-    if "pattern" in schema:
-        made["pattern"] = schema["pattern"]
-    if "properties" in schema:
-        made["properties"] = {name: strict(inner) for name, inner in schema["properties"].items()}
-        if not schema.get("x-kubernetes-preserve-unknown-fields") and "additionalProperties" not in schema:
-            made["additionalProperties"] = False
-    if isinstance(schema.get("items"), dict):
-        made["items"] = strict(schema["items"])
-    if isinstance(schema.get("additionalProperties"), dict):
-        made["additionalProperties"] = strict(schema["additionalProperties"])
-    if schema.get("x-kubernetes-int-or-string"):
-        made["type"] = ["integer", "string"]
-    if schema.get("nullable") and isinstance(made.get("type"), str):
-        made["type"] = [made["type"], "null"]
-    if schema.get("x-kubernetes-embedded-resource"):
-        made.pop("additionalProperties", None)
-    return made
 
 
 @pytest.mark.skipif(not FOLDER, reason=REASON)

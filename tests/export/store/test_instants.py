@@ -113,7 +113,8 @@ def test_synced_copies_count_only_as_restorable(world: World) -> None:
     [
         ({"started": MONDAY + 2, "ended": MONDAY + HOUR}, True),
         ({"started": MONDAY - 59, "ended": MONDAY + HOUR}, True),
-        ({"started": MONDAY - 61, "ended": MONDAY + HOUR}, False),
+        ({"started": MONDAY - 61, "ended": MONDAY - 1}, False),
+        ({"started": MONDAY - DAY, "ended": MONDAY + HOUR}, True),
         ({"started": MONDAY - 40, "ended": MONDAY - 11}, False),
         ({"started": MONDAY - 12, "ended": MONDAY - 9}, True),
         ({"started": None, "ended": None}, True),

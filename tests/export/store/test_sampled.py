@@ -50,10 +50,26 @@ def test_runs_that_are_only_sampled_are_not_counted() -> None:
         world.put(sampled(world.now, FAILED if day > 1 else SUCCEEDED))
     assert set(world.found("kube_backup_runs_total").values()) == {0}
     assert world.found("kube_backup_existing_runs") == {}
-    assert world.value("kube_backup_restorable_runs") == 0
+    assert world.value("kube_backup_restorable_runs") is None
     assert world.value("kube_backup_consecutive_failures") == 2
     assert world.value("kube_backup_last_success_timestamp_seconds") == MONDAY + DAY + 3 * HOUR
     assert world.value("kube_backup_last_failure_timestamp_seconds") == MONDAY + 3 * DAY + 3 * HOUR
+
+
+def test_that_nothing_is_left_is_known_where_what_runs_leave_has_been_seen() -> None:
+    """By an earlier process too; an object that only shows its newest run tells nothing of the kind."""
+    world = World()
+    world.start(schedule(), sampled(MONDAY + 3 * HOUR), snapshot(MONDAY + 3 * HOUR))
+    assert world.value("kube_backup_restorable_runs") == 1
+    world.drop(snapshot(MONDAY + 3 * HOUR))
+    assert world.value("kube_backup_restorable_runs") == 0
+    after = World()
+    after.now = MONDAY + 4 * HOUR
+    for word in ("schedule", "run"):
+        after.feed(word)
+    after.store.remember(world.store.save("prod"))
+    after.start(schedule(), sampled(MONDAY + 3 * HOUR))
+    assert after.value("kube_backup_restorable_runs") == 0
 
 
 def test_what_an_object_shows_now_comes_after_what_it_showed_before() -> None:

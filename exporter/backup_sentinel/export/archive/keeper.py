@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -129,7 +130,7 @@ class Keeper:
         if cluster in self._store.clusters:
             document = document or SavedCluster(version=VERSION, cluster=cluster)
             self._saved[cluster] = Print.of(document)
-            self._store.remember(document)
+            await self._remember(document)
 
     async def _save(self, cluster: str) -> None:
         if cluster not in self._saved:
@@ -143,13 +144,25 @@ class Keeper:
             self._telemetry.saved(cluster, self._clock.now(), size)
             if stored is not document:
                 known = Print.of(stored)
-                self._store.remember(stored)
+                await self._remember(stored)
             self._store.saved(stored)
         if cluster not in self._saved:  # parted from meanwhile
             return
         self._saved[cluster] = known
         # Those that came meanwhile may be in it or not, and are looked at in the next round.
         self._settled[cluster] = changes
+
+    async def _remember(self, document: SavedCluster) -> None:
+        """Let the store take over a document. Yields to other tasks every millisecond or so, and never stops half-way."""
+        steps = self._store.remembering(document)
+        try:
+            for _ in steps:
+                await asyncio.sleep(0)
+                if document.cluster not in self._store.clusters:  # parted from meanwhile
+                    return
+        finally:
+            if document.cluster in self._store.clusters:
+                deque(steps, maxlen=0)
 
     async def _write_down(self, cluster: str) -> tuple[SavedCluster, bytes]:
         """Return what is to be saved of a cluster and its print. Yields to other tasks every millisecond or so."""

@@ -27,6 +27,10 @@ class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Folder of the files; `$XDG_STATE_HOME/backup-sentinel` unless given."""
     namespace: str | None = None
     """Namespace of the ConfigMaps; the process's own unless given."""
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=200)] = (
+        "backup-sentinel-state"
+    )
+    """Beginning of the names of the ConfigMaps. Two exporters that keep their state in one namespace need two."""
     interval_seconds: Annotated[float, msgspec.Meta(ge=1)] = 15.0
     """Shortest time between two writes."""
 
@@ -44,7 +48,7 @@ def open_archive(
         return Folder(Path(settings.path) if settings.path else _folder())
     namespace = settings.namespace or _own_namespace()
     access = Access(home or ClusterSettings(in_cluster=True), clock)
-    return ConfigMaps(Client(access, clock), namespace)
+    return ConfigMaps(Client(access, clock), namespace, settings.name)
 
 
 def _folder() -> Path:

@@ -4,7 +4,7 @@ Ordinary objects are decoded and read in one go. Whatever is not ordinary, down 
 thousands, is read again with care, so that no object is lost for the sake of another.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import msgspec

@@ -54,6 +54,7 @@ FIELDS: dict[str, dict[str, Target]] = {
         "message": TEXT,
         "reason": TEXT,
         "of_run": TEXT,
+        "part_of": TEXT,
     },
     "schedule": {
         **KEY,

@@ -1,5 +1,7 @@
 """What the resources of one operator, taken together, let one know."""
 
+from backup_sentinel.model import Run
+
 from .feed import Feed
 
 
@@ -32,3 +34,24 @@ class Coverage:
         """Return the feeds that show a kind of record (in a namespace)."""
         feeds = [feed for feed in self._feeds if record in feed.records]
         return feeds if namespace is None else [feed for feed in feeds if feed.key.scope in {"", namespace}]
+
+    def find_run(self, name: str, *, namespace: str | None = None, action: str | None = None) -> Run | None:
+        """Return the run that an object of that name stands for; without an action anything but a restore."""
+        for feed in self._feeds:
+            if "run" not in feed.records:
+                continue
+            for held in feed.namespaces() if namespace is None else (namespace,):
+                for record in feed.get(held, name):
+                    if isinstance(record, Run) and (
+                        record.key.action == action if action is not None else record.key.action != "restore"
+                    ):
+                        return record
+        return None
+
+    def remembers(self, run: Run) -> bool:
+        """Tell whether an earlier process had listed the resource that shows a run, so that the run is news."""
+        feeds = self.of("run")
+        if len({feed.remembered for feed in feeds}) < 2:
+            return any(feed.remembered for feed in feeds)
+        name = (run.namespace, run.name)
+        return any(feed.remembered and any(held is run for held in feed.get(*name)) for feed in feeds)

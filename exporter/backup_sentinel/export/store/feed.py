@@ -8,11 +8,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from backup_sentinel.errors import ApiError
-from backup_sentinel.model import Problem, Record, Schedule, ScheduleKey
+from backup_sentinel.errors import WHOLE_CLUSTER, ApiError, OutageReason
+from backup_sentinel.model import Event, Problem, Record, Run, Schedule, ScheduleKey, Volume
 
 ObjectName = tuple[str, str]
 """Namespace and name."""
+
+REFUSALS = frozenset({OutageReason.FORBIDDEN, OutageReason.NOT_SERVED, OutageReason.EXPIRED})
+"""Answers that are not what was asked for."""
+
+Held = Record | tuple[Record, ...]
+"""The records of one object; the only one without a tuple around it, which saves a tenth of what a Backup takes."""
+
+
+def _pack(records: tuple[Record, ...]) -> Held:
+    return records[0] if len(records) == 1 else records
+
+
+def _unpack(held: Held) -> tuple[Record, ...]:
+    return held if isinstance(held, tuple) else (held,)
 
 
 class FeedKey(NamedTuple):
@@ -32,8 +46,8 @@ class Feed(msgspec.Struct, kw_only=True):
     max_silence: float
     words: tuple[str, ...] = ()
     """What its events may tell of."""
-    objects: dict[str, dict[str, tuple[Record, ...]]] = msgspec.field(default_factory=dict)
-    unseen: dict[str, dict[str, tuple[Record, ...]]] | None = None
+    objects: dict[str, dict[str, Held]] = msgspec.field(default_factory=dict)
+    unseen: dict[str, dict[str, Held]] | None = None
     anonymous: bool = False
     promises: bool = False
     """Some of its objects are schedules."""
@@ -67,8 +81,18 @@ class Feed(msgspec.Struct, kw_only=True):
         """Iterate over all objects known and their records."""
         for known in (self.objects, self.unseen or {}):
             for namespace, names in known.items():
-                for name, records in names.items():
-                    yield (namespace, name), records
+                for name, held in names.items():
+                    yield (namespace, name), _unpack(held)
+
+    @property
+    def away(self) -> bool:
+        """Whether the last that was heard of the API server is that it cannot be reached."""
+        return self.error is not None and self.error.reason in WHOLE_CLUSTER
+
+    @property
+    def answered(self) -> bool:
+        """Whether the API server answered, though not with what was asked for."""
+        return self.error is not None and self.error.reason in REFUSALS
 
     def begin(self) -> None:
         """Start a listing: what is not seen until `finish` is gone."""
@@ -93,16 +117,16 @@ class Feed(msgspec.Struct, kw_only=True):
         gone, self.unseen = self.unseen or {}, None
         self.synced = True
         for namespace, names in gone.items():
-            for name, records in names.items():
+            for name, held in names.items():
                 self.problems.pop((namespace, name), None)
-                yield (namespace, name), records
+                yield (namespace, name), _unpack(held)
 
     def get(self, namespace: str, name: str) -> tuple[Record, ...]:
         """Return the records of an object; none if it is not known."""
         for known in (self.objects, self.unseen or {}):
-            records = known.get(namespace, {}).get(name)
-            if records is not None:
-                return records
+            held = known.get(namespace, {}).get(name)
+            if held is not None:
+                return _unpack(held)
         return ()
 
     def namespaces(self) -> list[str]:
@@ -114,7 +138,7 @@ class Feed(msgspec.Struct, kw_only=True):
         for record in records:
             self.promises |= isinstance(record, Schedule)
         self._unsee(namespace, name)
-        self.objects.setdefault(namespace, {})[name] = records
+        self.objects.setdefault(namespace, {})[name] = _pack(records)
 
     def recall(self, namespace: str, name: str, records: tuple[Record, ...]) -> bool:
         """Hold a schedule that was there in an earlier life, unless it has been seen by now; return whether it is held."""
@@ -122,17 +146,17 @@ class Feed(msgspec.Struct, kw_only=True):
             return False
         self.promises = True
         known = self.objects if self.unseen is None else self.unseen
-        known.setdefault(namespace, {})[name] = records
+        known.setdefault(namespace, {})[name] = _pack(records)
         return True
 
     def pop(self, namespace: str, name: str) -> tuple[Record, ...]:
         """Forget an object; return its records."""
         self.problems.pop((namespace, name), None)
-        records = self.objects.get(namespace, {}).pop(name, None)
-        return records if records is not None else self._unsee(namespace, name)
+        held = self.objects.get(namespace, {}).pop(name, None)
+        return _unpack(held) if held is not None else self._unsee(namespace, name)
 
     def _unsee(self, namespace: str, name: str) -> tuple[Record, ...]:
-        return self.unseen.get(namespace, {}).pop(name, ()) if self.unseen is not None else ()
+        return _unpack(self.unseen.get(namespace, {}).pop(name, ())) if self.unseen is not None else ()
 
     def news(self, name: ObjectName, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         """Remember the problems of an object; return those that it did not have before."""
@@ -142,3 +166,18 @@ class Feed(msgspec.Struct, kw_only=True):
         before = self.problems.get(name, ())
         self.problems[name] = problems
         return tuple(problem for problem in problems if problem not in before)
+
+
+def identity(record: Record) -> object:
+    """Return what tells the records of one object apart, and from those of another object of the same name."""
+    match record:
+        case Run():
+            return Run, record.key, record.namespace, record.name, record.created
+        case Schedule():
+            return Schedule, record.key
+        case Event():
+            return Event, record.name, record.subject
+        case Volume():
+            return Volume, record.action, record.run, record.name
+        case _:
+            return type(record), record.name

@@ -28,6 +28,8 @@ class SavedStream(msgspec.Struct, kw_only=True, omit_defaults=True):
     cron_changed: float | None = None
     default_location: str | None = None
     last_restore_success: float | None = None
+    tallied: bool = False
+    """Of a stream of which objects show the newest run alone: what its runs left was seen all the same."""
     last_attempt: float | None = None
     last_success: float | None = None
     last_partial: float | None = None
@@ -97,6 +99,7 @@ def save_stream(stream: Stream) -> SavedStream:
         cron_changed=stream.cron_changed,
         default_location=stream.default_location,
         last_restore_success=stream.last_restore_success,
+        tallied=stream.sampled and stream.tallied,
         last_attempt=memory.last_attempt,
         last_success=memory.last_success,
         last_partial=memory.last_partial,
@@ -121,6 +124,7 @@ def restore(stream: Stream, saved: SavedStream) -> None:
     stream.default_location = saved.default_location
     stream.paused_since, stream.unpaused = saved.paused_since, saved.unpaused
     stream.cron_changed, stream.last_restore_success = saved.cron_changed, saved.last_restore_success
+    stream.tallied |= saved.tallied
     stream.memory = Memory(
         last_attempt=saved.last_attempt,
         last_success=saved.last_success,

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from backup_sentinel.errors import WHOLE_CLUSTER, ApiError, OutageReason, ProblemReason
+from backup_sentinel.errors import ApiError, ProblemReason
 from backup_sentinel.export.settings import ExportSettings
-from backup_sentinel.model import Event, Outcome, Record, Run, Schedule, ScheduleKey, Volume
+from backup_sentinel.model import Event, Outcome, Record, Run, ScheduleKey
 
 from .facts import ClusterFacts, NamespaceFacts, News, Reading
-from .feed import Feed, FeedKey
+from .feed import Feed, FeedKey, identity
 from .installation import Installation
 from .marks import Marks, NamespaceKey, Scope
 from .places import PlaceKey
+from .recollection import take_over, write_down
 from .saved import VERSION, SavedCluster, SavedStream, publish
-
-SLICE = 32
-"""Streams written down between two chances for other tasks to run; about half a millisecond."""
-
 
 _RUNS = frozenset({"run"})
 
@@ -88,21 +85,8 @@ class Store:
         return document
 
     def saving(self, document: SavedCluster) -> Iterator[list[SavedStream]]:
-        """Fill an empty document of a cluster; yields the streams that were added, a few at a time.
-
-        What happens between two steps may be in it or not. Feeds come first: a resource that is said to have been
-        listed is one whose runs are in the streams, or the next process would count those that are not as news.
-        """
-        owners = self.installations(document.cluster)
-        document.feeds = [feed for known in owners for feed in known.save_feeds()]
-        document.feeds.sort(key=lambda feed: (feed.operator, feed.resource, feed.scope))
-        keys = sorted((key, known) for known in owners for key in known.streams)
-        document.streams = []
-        for first in range(0, len(keys), SLICE):
-            added = [known.save_stream(key) for key, known in keys[first : first + SLICE]]
-            streams = [stream for stream in added if stream is not None]
-            document.streams += streams
-            yield streams
+        """Fill an empty document of a cluster; yields the streams that were added, a few at a time."""
+        return write_down(self.installations(document.cluster), document)
 
     def saved(self, document: SavedCluster) -> None:
         """Let counters show what has been saved."""
@@ -112,16 +96,20 @@ class Store:
 
     def recalled(self, cluster: str) -> bool:
         """Tell whether it is known what an earlier process saved of a cluster."""
-        return all(known.recalled for known in self.installations(cluster))
+        return all(known.streams.recalled for known in self.installations(cluster))
 
     def remember(self, document: SavedCluster) -> None:
         """Take over what an earlier process saved, or meanwhile another one; to be called when the feeds are there."""
-        for known in self.installations(document.cluster):
-            known.remember(
-                [stream for stream in document.streams if stream.key.operator == known.operator],
-                [feed for feed in document.feeds if feed.operator == known.operator],
-                self._now(),
-            )
+        for _ in self.remembering(document):
+            pass
+
+    def remembering(self, document: SavedCluster) -> Iterator[None]:
+        """Do what `remember` does, a millisecond at a time.
+
+        Between two steps the store may be told of changes and looked at. Whoever begins has to go to the end, unless
+        the cluster is removed.
+        """
+        return take_over(self.installations(document.cluster), document, self._now())
 
     # What a reflector tells --------------------------------------------------------------------------------
 
@@ -235,8 +223,8 @@ class Store:
             return
         feed.set(*name, records)
         if before and records is not before:
-            kept = {_identity(record) for record in records}
-            self._withdraw(owner, tuple(record for record in before if _identity(record) not in kept))
+            kept = {identity(record) for record in records}
+            self._withdraw(owner, tuple(record for record in before if identity(record) not in kept))
         for record in records:
             if isinstance(record, Event):  # counted since the process began, whatever an earlier one knew
                 history = not feed.synced
@@ -266,8 +254,7 @@ class Store:
         cluster = feed.key.cluster
         feeds = [other for known in self.installations(cluster) for other in known.feeds]
         up = any(other.up for other in feeds) or (
-            not any(_away(other) for other in feeds)
-            and any(other.missing or _answered(other) for other in feeds)
+            not any(other.away for other in feeds) and any(other.missing or other.answered for other in feeds)
         )
         facts = self.clusters[cluster]
         if facts.up is not up and (up or all(other.up is not None or other.missing for other in feeds)):
@@ -309,32 +296,3 @@ class Store:
 def _restores(record: Record) -> bool:
     """Tell whether a record speaks of a run of another cluster, which may have come to be known meanwhile."""
     return isinstance(record, Run) and record.of_run is not None
-
-
-def _away(feed: Feed) -> bool:
-    """Tell whether the last that was heard of the API server is that it cannot be reached."""
-    return feed.error is not None and feed.error.reason in WHOLE_CLUSTER
-
-
-def _answered(feed: Feed) -> bool:
-    """Tell whether the API server answered, though not with what was asked for."""
-    return feed.error is not None and feed.error.reason in {
-        OutageReason.FORBIDDEN,
-        OutageReason.NOT_SERVED,
-        OutageReason.EXPIRED,
-    }
-
-
-def _identity(record: Record) -> object:
-    """Return what tells the records of one object apart, and from those of another object of the same name."""
-    match record:
-        case Run():
-            return Run, record.key, record.namespace, record.name, record.created
-        case Schedule():
-            return Schedule, record.key
-        case Event():
-            return Event, record.name, record.subject
-        case Volume():
-            return Volume, record.action, record.run, record.name
-        case _:
-            return type(record), record.name

@@ -37,9 +37,13 @@ def came_from_elsewhere(run: Run) -> bool:
     """Tell whether a finished object seen for the first time is a copy of a run that happened elsewhere.
 
     Operators that list a shared bucket create objects for what they find (Velero: pkg/controller/
-    backup_sync_controller.go). An own object is created before its run starts, a copy after the run ended.
+    backup_sync_controller.go). An own object is created before its run starts, a copy after the run ended. What is
+    told as the start may be older than an own object, where it is the time of a snapshot that was there already;
+    its end never is.
     """
     if not run.synced_copies or run.created is None or run.outcome in OPEN:
+        return False
+    if run.ended is not None and run.created <= run.ended:
         return False
     if run.started is not None and run.created > run.started + SYNC_TOLERANCE:
         return True
@@ -82,6 +86,10 @@ class Stream(msgspec.Struct, kw_only=True):
     """Runs have been listed, now or in an earlier life of the process, so that it is known what is owed."""
     listed: bool = False
     """All runs have been listed, so that a number of runs is one."""
+    sampled: bool = False
+    """An object was seen that shows the newest run alone, so that runs cannot be counted."""
+    tallied: bool = False
+    """Objects that stand for runs, or for what these left, were seen, by an earlier process too."""
     unscheduled: bool = False
     """The operator's schedules cannot be read, so that a stream without a schedule must be taken for a live one."""
 
@@ -100,7 +108,10 @@ class Stream(msgspec.Struct, kw_only=True):
         self.open.pop(name, None)
         self.runs[name] = run
         if stands:
+            self.tallied = True
             self.stock.add(run)
+        else:
+            self.sampled = True
         if run.synced:
             return
         if run.restore_point:
@@ -239,6 +250,11 @@ class Stream(msgspec.Struct, kw_only=True):
         """Return the oldest own run that is pending or running; None if there is none with a known start."""
         runs = [run for run in self.open.values() if run.outcome is outcome and start(run) is not None]
         return min(runs, key=lambda run: start(run) or 0.0, default=None)
+
+    @property
+    def restorable(self) -> int | None:
+        """How many runs could be restored today; None where nothing shows more than the newest run."""
+        return self.stock.restorable if self.tallied or not self.sampled else None
 
     @property
     def running_deadline(self) -> float | None:

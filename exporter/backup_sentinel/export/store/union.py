@@ -60,6 +60,7 @@ def merge_streams(one: SavedStream, other: SavedStream) -> SavedStream:
         unpaused=unpaused,
         cron_changed=latest([one.cron_changed, other.cron_changed]),
         last_restore_success=latest([one.last_restore_success, other.last_restore_success]),
+        tallied=one.tallied or other.tallied,
         default_location=min(filter(None, (one.default_location, other.default_location)), default=None),
         last_attempt=latest([one.last_attempt, other.last_attempt]),
         last_success=latest([one.last_success, other.last_success]),
