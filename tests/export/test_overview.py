@@ -15,6 +15,7 @@ from backup_sentinel.export.overview import (
     State,
     at_once,
     survey,
+    tell_locations,
     tell_runs,
     words,
 )
@@ -321,7 +322,7 @@ def test_what_an_operator_wrote_is_told_on_permission_only_and_without_secrets(w
     assert (row.message, row.newest.message) == ("refused: password=***", "upload failed: password=***")
     assert row.newest.volumes[0].message == "lost: password=***"
     lens = Lens(world.store, world.now, texts=True)
-    assert [place.message for place in lens.locations()] == ["password=***"]
+    assert [place.message for place in tell_locations(lens)] == ["password=***"]
 
 
 def test_a_row_tells_of_the_run_under_way_and_the_state_of_its_location(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -9,7 +10,8 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import bcrypt
 import pytest
 
-from export.store.world import DAY, FAILED, UNREACHABLE, World, key, run, schedule
+from backup_sentinel.telemetry import ENDPOINTS
+from export.store.world import DAY, FAILED, FORBIDDEN, UNREACHABLE, World, key, run, schedule
 from export.web.kit import NASTY, NOW, Served, fleet, hostile, served
 
 SCHEDULE = "/schedule?cluster=&operator=velero&resource_namespace=shop-backups&schedule=shop&action=backup"
@@ -267,3 +269,22 @@ def test_a_failure_of_one_name_is_not_shown_for_another() -> None:
         base = "/schedule?cluster=prod&operator=velero&resource_namespace=velero&action=backup"
         assert "critical" in Reader(site.text(f"{base}&schedule=a%2Fb")).words
         assert "critical" not in Reader(site.text(f"{base}&schedule=a")).words
+
+
+def test_requests_for_each_page_are_counted_by_its_path() -> None:
+    with served(fleet()) as site:
+        paths = {urlsplit(link).path for link in walk(site)}
+    assert {"/", "/schedule", "/run", "/locations", "/clusters"} <= paths <= set(ENDPOINTS)
+
+
+def test_a_page_of_clusters_tells_what_is_read_apart_from_what_is_not_installed() -> None:
+    world = fleet()
+    world.store.missing(world.feed("deletion"))
+    world.store.outage(world.feed("volume"), FORBIDDEN)
+    with served(world) as site:
+        words = " ".join(Reader(site.text("/clusters")).words.split())
+    assert re.search(r"Resources: \d+ read, 1 not listed yet, 1 cannot be read, 1 not installed", words), (
+        words
+    )
+    assert words.index("✕ cannot be read volumes") < words.index("✓ read", words.index("1 not installed"))
+    assert re.search(r"Not installed: deletions\.", words)

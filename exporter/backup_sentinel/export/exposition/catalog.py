@@ -448,7 +448,7 @@ def _existing(stream: Stream) -> Many:
     source="Run.outcome, Run.expires",
 )
 def _restorable(stream: Stream) -> Number | None:
-    return stream.stock.restorable if stream.listed and _keeps_data(stream) else None
+    return stream.restorable if stream.listed and _keeps_data(stream) else None
 
 
 @_gauge(

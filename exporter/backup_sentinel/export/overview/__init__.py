@@ -2,17 +2,20 @@
 
 In: the store, brought up to date. Out: rows, worst first. Never here: how a row looks.
 
-    state     how bad it is, by the verdicts of the alert rules
-    rows      what is told: the shapes of the API
-    choice    which rows somebody asks for
-    lens      from streams, runs and places to rows
-    steps     the same for many streams, with room for others in between
-    client    asks a running exporter for its rows
-    words     instants, durations and sizes for people, and text that cannot harm whoever shows it
+    choice      which rows somebody asks for
+    lens        a look at the store at one moment
+    state       how bad a stream is, by the verdicts of the alert rules
+    verdicts    which streams are looked at, the worst first
+    rows        what is told: the shapes of the API
+    schedules, runs, places, clusters    from what the store knows to rows
+    steps       the same for many streams, with room for others in between
+    client      asks a running exporter for its rows
+    words       instants, durations and sizes for people, and text that cannot harm whoever shows it
 """
 
-from .choice import LABELS, PROBLEM, Choice, ChoiceError
-from .lens import Lens, Verdict
+from .choice import EVERYTHING, LABELS, PROBLEM, Choice, ChoiceError
+from .lens import Lens
+from .places import tell_locations, tell_repositories
 from .rows import (
     ClusterList,
     ClusterRow,
@@ -28,11 +31,16 @@ from .rows import (
     ScheduleRow,
     VolumeRow,
 )
+from .runs import MANY_VOLUMES, find_runs, is_restorable, restores, tell_run
+from .schedules import tell_detail
 from .state import RANK, State, judge
 from .steps import Steps, at_once, by_turns, survey, tell_runs
+from .verdicts import Verdict, streams, verdicts, wanted
 
 __all__ = [
+    "EVERYTHING",
     "LABELS",
+    "MANY_VOLUMES",
     "PROBLEM",
     "RANK",
     "Choice",
@@ -56,7 +64,17 @@ __all__ = [
     "VolumeRow",
     "at_once",
     "by_turns",
+    "find_runs",
+    "is_restorable",
     "judge",
+    "restores",
+    "streams",
     "survey",
+    "tell_detail",
+    "tell_locations",
+    "tell_repositories",
+    "tell_run",
     "tell_runs",
+    "verdicts",
+    "wanted",
 ]

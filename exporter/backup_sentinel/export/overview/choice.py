@@ -92,6 +92,9 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.labels.get(label, ("",)))
 
 
+EVERYTHING = Choice()
+
+
 def _member(kind: type[_Kind], name: str, value: str, *more: str) -> _Kind:
     try:
         return kind(value)

@@ -159,7 +159,7 @@ class ScheduleRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     failures_tolerated: int
     consecutive_failures: int
     running: int
-    restorable: int
+    restorable: int | None = None
     newest_expiry: float | None = None
     size: float | None = None
     size_baseline: float | None = None

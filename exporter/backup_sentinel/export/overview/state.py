@@ -60,7 +60,7 @@ def _promises(stream: Stream, schedule: Schedule, now: float, *, waits: bool) ->
 def _leftovers(stream: Stream) -> list[str]:
     """Judge whether anything is left to restore."""
     keeps = stream.key.action not in {"check", "prune", "restore"} and stream.recovery is not None
-    return ["no run is left that could be restored"] if keeps and not stream.stock.restorable else []
+    return ["no run is left that could be restored"] if keeps and stream.restorable == 0 else []
 
 
 def _tests(stream: Stream, now: float) -> list[str]:

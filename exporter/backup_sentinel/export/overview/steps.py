@@ -10,16 +10,19 @@ from backup_sentinel.export.store.installation import Installation
 from backup_sentinel.export.store.recent import instant
 from backup_sentinel.model import Run
 
-from .choice import Choice
-from .lens import Lens, Verdict
+from .choice import EVERYTHING, Choice
+from .clusters import tell_clusters
+from .lens import Lens
 from .rows import Overview, RunList, RunRow, ScheduleRow, worst
+from .runs import newest, tell_run
+from .schedules import tell_schedule
+from .verdicts import Verdict, all_streams, verdicts, wanted
 
 TURN = 0.001
 """Seconds of work after which others have their turn."""
 
 _Result = TypeVar("_Result")
 Steps = Generator[None, None, _Result]
-_EVERYTHING = Choice()
 
 
 def at_once(steps: Steps[_Result]) -> _Result:
@@ -49,7 +52,7 @@ async def by_turns(steps: Steps[_Result]) -> _Result:
 def survey(
     lens: Lens,
     version: str,
-    choice: Choice = _EVERYTHING,
+    choice: Choice = EVERYTHING,
     *,
     offset: int = 0,
     limit: int | None = None,
@@ -59,23 +62,23 @@ def survey(
 
     With `full` all resources of the clusters are told of, else those that cannot be read.
     """
-    verdicts: list[Verdict] = []
-    for verdict in lens.verdicts(choice):
-        verdicts.append(verdict)
+    judged: list[Verdict] = []
+    for verdict in verdicts(lens, choice):
+        judged.append(verdict)
         yield
-    wanted = lens.wanted(verdicts, choice)
+    chosen = wanted(judged, choice)
     yield
-    clusters = lens.clusters(verdicts, choice, full=full)
+    clusters = tell_clusters(lens, judged, choice, full=full)
     yield
     rows: list[ScheduleRow] = []
-    for verdict in wanted[offset : None if limit is None else offset + limit]:
-        rows.append(lens.schedule(verdict))
+    for verdict in chosen[offset : None if limit is None else offset + limit]:
+        rows.append(tell_schedule(lens, verdict))
         yield
     return Overview(
         time=lens.now,
         version=version,
-        state=worst([*(cluster.state for cluster in clusters), *(verdict.state for verdict in wanted)]),
-        total=len(wanted),
+        state=worst([*(cluster.state for cluster in clusters), *(verdict.state for verdict in chosen)]),
+        total=len(chosen),
         offset=offset,
         clusters=tuple(clusters),
         schedules=tuple(rows),
@@ -85,8 +88,8 @@ def survey(
 def tell_runs(lens: Lens, choice: Choice, *, offset: int, limit: int) -> Steps[RunList]:
     """Tell of the runs that are asked for, newest first: from `offset` on at most `limit`."""
     total, found = 0, list[tuple[Installation, Run]]()
-    for known, stream in lens.all_streams(choice):
-        count, runs = lens.newest(stream, offset + limit, choice)
+    for known, stream in all_streams(lens, choice):
+        count, runs = newest(stream, offset + limit, choice)
         total += count
         found += [(known, run) for run in runs]
         if len(found) > 4 * (offset + limit):
@@ -94,7 +97,7 @@ def tell_runs(lens: Lens, choice: Choice, *, offset: int, limit: int) -> Steps[R
         yield
     rows: list[RunRow] = []
     for known, run in nlargest(offset + limit, found, key=_order)[offset:]:
-        rows.append(lens.run(known, run))
+        rows.append(tell_run(lens, known, run))
         yield
     return RunList(time=lens.now, total=total, offset=offset, runs=tuple(rows))
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from backup_sentinel import __version__
 from backup_sentinel.export.overview import (
+    MANY_VOLUMES,
     Choice,
     ChoiceError,
     ClusterList,
@@ -20,10 +21,16 @@ from backup_sentinel.export.overview import (
     RunRow,
     ScheduleDetail,
     by_turns,
+    find_runs,
     survey,
+    tell_detail,
+    tell_locations,
+    tell_repositories,
+    tell_run,
     tell_runs,
+    verdicts,
+    wanted,
 )
-from backup_sentinel.export.overview.lens import MANY_VOLUMES
 
 from .source import SHIELD, View
 
@@ -105,14 +112,14 @@ class Api:
     async def schedule(self, lens: Lens, request: Request) -> ScheduleDetail:
         """Answer `/schedule`."""
         choice = Choice.parse(request.query_params.multi_items())
-        found = lens.wanted(lens.verdicts(choice), choice)
+        found = wanted(verdicts(lens, choice), choice)
         if not found:
             raise RefusalError(404, "There is no such schedule.")
         if len(found) > 1:
             raise RefusalError(
                 409, f"{len(found)} schedules match; give more of their labels, or ask {PREFIX}/schedules."
             )
-        return lens.detail(found[0])
+        return tell_detail(lens, found[0])
 
     async def runs(self, lens: Lens, request: Request) -> RunList:
         """Answer `/runs`."""
@@ -130,20 +137,20 @@ class Api:
         name = request.query_params.get("name")
         if not name:
             raise RefusalError(400, "The parameter `name` is missing: it is the name of the run's object.")
-        found = list(lens.find(choice, request.query_params.get("namespace"), name))
+        found = list(find_runs(lens, choice, request.query_params.get("namespace"), name))
         if not found:
             raise RefusalError(404, "There is no such run any more, or there never was.")
         if len(found) > 1:
             raise RefusalError(409, f"{len(found)} runs match; give more of their labels.")
-        return lens.run(*found[0], volumes=MANY_VOLUMES)
+        return tell_run(lens, *found[0], volumes=MANY_VOLUMES)
 
     async def locations(self, lens: Lens, request: Request) -> PlaceList:
         """Answer `/locations`."""
         choice = Choice.parse(request.query_params.multi_items())
         return PlaceList(
             time=lens.now,
-            locations=tuple(lens.locations(choice)),
-            repositories=tuple(lens.repositories(choice)),
+            locations=tuple(tell_locations(lens, choice)),
+            repositories=tuple(tell_repositories(lens, choice)),
         )
 
     async def clusters(self, lens: Lens, request: Request) -> ClusterList:

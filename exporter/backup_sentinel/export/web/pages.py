@@ -10,15 +10,25 @@ from starlette.routing import Route
 from backup_sentinel import __version__
 from backup_sentinel.export.overview import (
     LABELS,
+    MANY_VOLUMES,
     Choice,
     ChoiceError,
     Lens,
     State,
     at_once,
     by_turns,
+    find_runs,
+    is_restorable,
+    restores,
+    streams,
     survey,
+    tell_detail,
+    tell_locations,
+    tell_repositories,
+    tell_run,
+    verdicts,
+    wanted,
 )
-from backup_sentinel.export.overview.lens import MANY_VOLUMES
 
 from .page import POLICY, render
 from .source import SHIELD, View
@@ -72,8 +82,8 @@ class Pages:
             bad=bad if not choice.states and not choice.outcomes else None,
             problems=[row for row in overview.schedules if row.state in _NEEDS_A_LOOK],
             quiet=[row for row in overview.schedules if row.state not in _NEEDS_A_LOOK],
-            places=[row for row in lens.locations(choice) if row.available is False],
-            repositories=[row for row in lens.repositories(choice) if row.ready is False],
+            places=[row for row in tell_locations(lens, choice) if row.available is False],
+            repositories=[row for row in tell_repositories(lens, choice) if row.ready is False],
             values=_values(lens),
             chosen=dict(parameters),
             choice=[(name, value) for name, value in parameters if name not in _FORM],
@@ -88,24 +98,24 @@ class Pages:
     async def schedule(self, request: Request) -> Response:
         """Show one schedule and its runs."""
         lens, choice = self._view.lens(request), _exactly(request)
-        found = lens.wanted(lens.verdicts(choice), choice)
+        found = wanted(verdicts(lens, choice), choice)
         if len(found) != 1:
             return self.refuse(request, 404, "There is no such schedule any more, or there never was.")
-        return await self._show(lens, "schedule.html", detail=lens.detail(found[0]))
+        return await self._show(lens, "schedule.html", detail=tell_detail(lens, found[0]))
 
     async def run(self, request: Request) -> Response:
         """Show one run."""
         lens, query = self._view.lens(request), request.query_params
-        found = list(lens.find(_exactly(request), query.get("namespace"), query.get("name", "")))
+        found = list(find_runs(lens, _exactly(request), query.get("namespace"), query.get("name", "")))
         if len(found) != 1:
             return self.refuse(request, 404, "There is no such run any more, or there never was.")
         [(known, run)] = found
         return await self._show(
             lens,
             "run.html",
-            run=(row := lens.run(known, run, volumes=MANY_VOLUMES)),
-            restorable=lens.restorable(row),
-            restores=[lens.run(known, restore, volumes=0) for restore in lens.restores(known, run)],
+            run=(row := tell_run(lens, known, run, volumes=MANY_VOLUMES)),
+            restorable=is_restorable(lens, row),
+            restores=[tell_run(lens, known, restore, volumes=0) for restore in restores(known, run)],
         )
 
     async def locations(self, request: Request) -> Response:
@@ -114,8 +124,8 @@ class Pages:
         return await self._show(
             lens,
             "locations.html",
-            locations=(locations := lens.locations())[:MANY_VOLUMES],
-            repositories=(repositories := lens.repositories())[:MANY_VOLUMES],
+            locations=(locations := tell_locations(lens))[:MANY_VOLUMES],
+            repositories=(repositories := tell_repositories(lens))[:MANY_VOLUMES],
             more=max(0, len(locations) - MANY_VOLUMES) + max(0, len(repositories) - MANY_VOLUMES),
         )
 
@@ -156,7 +166,7 @@ def _page(request: Request) -> int:
 def _values(lens: Lens) -> dict[str, list[str]]:
     """Return what can be chosen of some labels."""
     found: dict[str, set[str]] = {"cluster": set(), "operator": set(), "action": set()}
-    for _, stream in lens.streams():
+    for _, stream in streams(lens):
         for name, values in found.items():
             values.add(getattr(stream.key, name))
     return {name: sorted(values - {""}) for name, values in found.items()}
