@@ -39,8 +39,7 @@ class Subject(Relay):
     @property
     def usage(self) -> Usage:
         """What it has used so far."""
-        assert self._process is not None
-        return usage(self._process.pid)
+        return usage(self.pid)
 
 
 def run(size: int) -> list[Row]:

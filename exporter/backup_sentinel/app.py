@@ -8,14 +8,14 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 
-from . import __version__
+from . import __version__, allocator
 from .clock import Clock
 from .config import Config
-from .errors import ApiError, OutageReason
 from .export.overview import Choice, Lens, Overview, at_once, survey
 from .export.pipeline import Pipeline
 from .export.web import Post, Site
-from .fleet import Fleet, Shard, environment
+from .fleet import Fleet, SecretSource, Shard, environment
+from .looking import Lookout, looking
 from .relay.clock import Steady
 from .relay.courier import Courier
 from .relay.intake import Site as Intake
@@ -78,17 +78,21 @@ async def relay(
 ) -> None:
     """Take messages in and deliver them until SIGTERM or SIGINT. `started` is told the URL once requests are answered.
 
-    Raises SentinelError for what is wrong at start: DocumentError, OutboxError, ListenError, and what a channel raises.
+    Raises SentinelError for what is wrong at start: DocumentError, OutboxError, ListenError, and what a channel or enricher raises.
     """
     settings, clock = config.relay, clock or Steady()
     telemetry = Telemetry(export=False)
-    counts = RelayTelemetry(telemetry, [channel.name for channel in settings.channels])
+    counts = RelayTelemetry(
+        telemetry, [channel.name for channel in settings.channels], [one.kind for one in settings.enrichers]
+    )
     rendering = Rendering()
     channels = {channel.name: channel.open(rendering) for channel in settings.channels}
+    look = Lookout(config)
+    enrichers = {enricher.kind: enricher.open_with(look) for enricher in settings.enrichers}
     door = FrontDoor.load(config.web.config_file) if config.web.config_file else None
     outbox = Outbox.open(settings.outbox.path, clock)
     try:
-        courier = Courier(settings, channels, outbox, counts, clock)
+        courier = Courier(settings, channels, outbox, counts, clock, enrichers)
         intake = Intake(settings, outbox, telemetry, counts, clock)
         bound = bind(config.web.listen)
         url = address(bound, door)
@@ -147,30 +151,41 @@ class _EndedError(Exception):
 
 async def look(config: Config, choice: Choice, *, patience: float) -> Overview:
     """Read every cluster once and return what was seen and is asked for; waits at most `patience` seconds for the slowest."""
-    clusters = Fleet(config.clusters, environment=environment.read()).wanted
-    pipeline = Pipeline(list(clusters.values()), profiles(config), config.export, telemetry=Telemetry())
-    watching = asyncio.create_task(pipeline.watch())
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    try:
-        while pipeline.store.waiting() and loop.time() < deadline:
-            done, _ = await asyncio.wait([watching], timeout=0.05)
-            for task in done:
-                task.result()
-        for key in pipeline.store.waiting():
-            error = ApiError(f"not read within {patience:g} s", reason=OutageReason.TIMEOUT)
-            pipeline.store.outage(pipeline.store.feeds[key], error)
-        pipeline.store.tick()
-        pipeline.store.refresh()
+    async with read_once(config, patience=patience) as pipeline:
         lens = Lens(pipeline.store, pipeline.clock.now(), texts=True, titles=pipeline.titles)
         return at_once(survey(lens, __version__, choice))
+
+
+@contextlib.asynccontextmanager
+async def read_once(
+    config: Config, *, patience: float, clock: Clock | None = None
+) -> AsyncIterator[Pipeline]:
+    """Read every cluster once; what is not read after `patience` seconds counts as an outage.
+
+    Raises DocumentError for profiles, SettingError for clusters in environment variables.
+    """
+    sources = [SecretSource(namespaces=config.secrets.namespaces)] if config.secrets.enabled else []
+    fleet = Fleet(config.clusters, environment=environment.read(), sources=sources)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    seeking = asyncio.create_task(fleet.run())
+    try:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await fleet.settled()
     finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        seeking.cancel()
+        await asyncio.gather(seeking, return_exceptions=True)
+    pipeline = Pipeline(
+        list(fleet.wanted.values()), profiles(config), config.export, telemetry=Telemetry(), clock=clock
+    )
+    async with looking(pipeline, max(0.0, deadline - loop.time())):
+        yield pipeline
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine on the fast event loop where it is installed."""
+    allocator.settle()
     try:
         import uvloop  # noqa: PLC0415 - an extra
     except ImportError:

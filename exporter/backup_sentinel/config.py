@@ -11,6 +11,8 @@ from .export.archive import StateSettings
 from .export.profile import load_profiles
 from .export.settings import ExportSettings
 from .kube.settings import ClusterSettings
+from .notify.settings import NotifySettings
+from .relay.channels.kubernetes_event import RunKind
 from .relay.settings import RelaySettings
 
 
@@ -62,6 +64,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     state: StateSettings = StateSettings()
     export: ExportSettings = ExportSettings()
     relay: RelaySettings = RelaySettings()
+    notify: NotifySettings = NotifySettings()
 
 
 def load(path: str | None) -> Config:
@@ -89,6 +92,8 @@ def parse(text: str, file: str = "") -> Config:
     _check_clusters(document, config)
     _check_profiles(document, config)
     _check_channels(document, config)
+    _check_enrichers(document, config)
+    config = msgspec.structs.replace(config, relay=_with_clusters(config))
     for index, promise in enumerate(config.export.promises):
         for field, message in promise.flaws():
             raise document.error(
@@ -106,6 +111,61 @@ def _check_channels(document: Document, config: Config) -> None:
                 ("relay", "channels", index, "name"),
             )
         seen[channel.name] = index
+
+
+def _with_clusters(config: Config) -> RelaySettings:
+    """Return the relay's settings with clusters and kinds of runs, where a channel or enricher wants some and names none."""
+
+    def equip(settings: Any) -> Any:
+        wanted: dict[str, Any] = {}
+        if getattr(settings, "clusters", None) == ():
+            wanted["clusters"] = config.clusters
+        if getattr(settings, "kinds", None) == ():
+            wanted["kinds"] = _run_kinds(config)
+        return msgspec.structs.replace(settings, **wanted) if wanted else settings
+
+    relay = config.relay
+    return msgspec.structs.replace(
+        relay,
+        channels=tuple(map(equip, relay.channels)),
+        enrichers=tuple(map(equip, relay.enrichers)),
+    )
+
+
+def _run_kinds(config: Config) -> tuple[RunKind, ...]:
+    """Return what the profiles know of the objects of runs. Raises DocumentError."""
+    profiles = load_profiles(config.profiles.folders, config.export.operators, inline=config.profiles.inline)
+    return tuple(
+        RunKind(
+            operator=profile.operator,
+            action=plan.action if isinstance(plan.action, str) else "",
+            api_version="/".join(filter(None, (resource.type.group, version))),
+            kind=resource.type.kind,
+            plural=resource.type.plural,
+        )
+        for profile in profiles
+        for resource in profile.resources
+        for plan in resource.plans
+        if plan.record.record == "run" and resource.type.namespaced
+        for version in resource.type.versions
+    )
+
+
+def _check_enrichers(document: Document, config: Config) -> None:
+    seen: dict[str, int] = {}
+    longest = config.relay.enrichment.longest_seconds
+    for index, enricher in enumerate(config.relay.enrichers):
+        kind = enricher.kind
+        place = ("relay", "enrichers", index)
+        if kind in seen:
+            raise document.error(f"there is a {kind} already, enrichers[{seen[kind]}]", (*place, "type"))
+        if enricher.settle_seconds >= longest:
+            raise document.error(
+                f"`{kind}` would never be asked: no message waits longer than {longest:g} s",
+                (*place, "settle_seconds"),
+                hint="raise `relay.enrichment.longest_seconds`",
+            )
+        seen[kind] = index
 
 
 def _check_profiles(document: Document, config: Config) -> None:

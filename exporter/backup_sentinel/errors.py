@@ -4,7 +4,8 @@
     ├── DocumentError               a config or profile file: file, line, column, the line, a hint
     ├── AccessError                 a cluster's address or credentials cannot be loaded
     ├── ApiError                    the API server answered, or failed to answer, a request
-    └── DeliveryError               a channel of the relay did not take a message
+    ├── DeliveryError               a channel of the relay did not take a message
+    └── EnrichmentError             an enricher of the relay could not find something out
 
 A malformed object of a cluster is never an exception: it is a `model.Problem` with a `ProblemReason`.
 Messages never hold a secret.
@@ -189,3 +190,7 @@ class DeliveryError(SentinelError):
         self.reason = reason
         self.retry = reason not in _FINAL if retry is None else retry
         self.after = after
+
+
+class EnrichmentError(SentinelError):
+    """An enricher could not find something out; the text is a sentence for whoever reads the notification."""

@@ -73,7 +73,8 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     `created` is the creation of the object that stands for the run. `synced_copies` says that the operator
     re-creates such objects from what it finds in a bucket, so that the object may tell of a run that
     happened elsewhere; `synced` is the store's verdict that it does. `clock` is the one instant by which the runs of
-    a profile are ordered. `of_run` names the run a restore restored from.
+    a profile are ordered. `of_run` names the run a restore restored from, `part_of` the run of the same schedule that this
+    one is a step of.
     `sampled` says that the objects do not show every run, so that runs cannot be counted; without `created` no object
     stands for the run itself. `restore_point` says that the object is what a successful run left to restore from: proof of
     a success, but no run of its own.
@@ -103,6 +104,7 @@ class Run(msgspec.Struct, gc=False, kw_only=True):
     message: str | None = None
     reason: FailureReason | None = None
     of_run: str | None = None
+    part_of: str | None = None
     clock: float | None = None
     synced_copies: bool = False
     sampled: bool = False

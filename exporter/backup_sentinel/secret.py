@@ -75,9 +75,10 @@ class SecretKeeper(msgspec.Struct, frozen=True):
     """Settings with fields of `SecretText`: their text is hidden as soon as it is read, and `repr` shows no values."""
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
+        hints = get_type_hints(type(self), include_extras=True)
+        for name in self.__struct_fields__:
             value = getattr(self, name)
-            hidden = _hide(value, hint)
+            hidden = _hide(value, hints[name])
             if hidden is not value:
                 msgspec.structs.force_setattr(self, name, hidden)
 

@@ -21,7 +21,11 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from . import __version__
 from .errors import ProblemReason
 
-ENDPOINTS = ("/", "/metrics", "/-/healthy", "/-/ready", "/api", "/alertmanager", "/alert", "other")
+ENDPOINTS = (
+    *("/metrics", "/-/healthy", "/-/ready", "/api", "other"),
+    *("/", "/schedule", "/run", "/locations", "/clusters"),
+    *("/alertmanager", "/alert"),
+)
 """Values of the label `endpoint`: closed, whatever paths clients try."""
 
 

@@ -53,6 +53,7 @@ from backup_sentinel.model import FailureReason
         ("XMinioStorageFull: Storage backend has reached its minimum free drive threshold", "capacity"),
         ("timed out waiting for VolumeSnapshot app/velero-data-x to become ready", "snapshot"),
         ("failed to take snapshot of volume pv-1", "snapshot"),
+        ("Could not snapshot PVC data-1, which is ignored", "snapshot"),
         ("error executing hook: command exited with 1", "hook"),
         ("2 hooks failed with a time-out", "hook"),
         ("context deadline exceeded", "timeout"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -34,6 +35,12 @@ class Relay:
         self.directory = directory
         self.log = directory / "relay.log"
         self.settings = settings
+        self.web: dict[str, Any] = {}
+        """Further settings of `web`."""
+        self.context: ssl.SSLContext | None = None
+        """How it is checked over https, and who asks; `url` says whether it is https."""
+        self.headers: dict[str, str] = {}
+        """Sent with each request that does not bring its own."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: Process | None = None
@@ -43,6 +50,12 @@ class Relay:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> Self:
         """Start, and wait until requests are answered."""
@@ -54,7 +67,7 @@ class Relay:
         """Start without waiting."""
         outbox = {"path": str(self.directory / "relay.db"), **self.settings.get("outbox", {})}
         config = {
-            "web": {"listen": f"127.0.0.1:{self.port}"},
+            "web": {"listen": f"127.0.0.1:{self.port}", **self.web},
             "relay": {**self.settings, "outbox": outbox},
         }
         file = self.directory / "config.yaml"
@@ -79,10 +92,10 @@ class Relay:
         """Send a request; every status is an answer."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         request = urllib.request.Request(
-            self.url + path, data=data, headers=dict(headers or {}), method=method
+            self.url + path, data=data, headers={**self.headers, **(headers or {})}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
                 return Answer(answer.status, dict(answer.headers.items()), answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:

@@ -1,6 +1,6 @@
 """The commands of the command line, one file each: `add` declares its arguments, `run` carries it out.
 
-A command is added here, as one file, and nowhere else: its name on the command line is that of its module.
+A command is added here, as one file, and nowhere else: its name on the command line is that of its module, with `-` for `_`.
 """
 
 import argparse
@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from backup_sentinel import __version__
 
-_SHARED = frozenset({"settings"})
+_SHARED = frozenset({"channel", "settings"})
 
 
 def names() -> list[str]:
     """Return the names of all commands."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
+    modules = [module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED]
+    return sorted(name.replace("_", "-") for name in modules)
 
 
 def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"backup-sentinel {__version__}")
     choices = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in names() if wanted is None else wanted:
-        module = importlib.import_module(f"{__name__}.{name}")
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
         text = (module.__doc__ or "").strip()
         command = choices.add_parser(name, help=text.splitlines()[0].rstrip("."), description=text)
         module.add(command)

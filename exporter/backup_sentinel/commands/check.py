@@ -1,6 +1,7 @@
-"""Validate configuration and profiles, and run the profiles' own examples."""
+"""Validate configuration and profiles, try the relay's templates, and run the profiles' own examples."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,16 @@ from backup_sentinel.config import Config
 from backup_sentinel.document import Document
 from backup_sentinel.errors import DocumentError, SentinelError
 from backup_sentinel.export.profile import Profile, explain, load_file, load_profiles, run_examples
+from backup_sentinel.looking import Lookout
+from backup_sentinel.relay.intake import Users
+from backup_sentinel.relay.rendering import Rendering
 from backup_sentinel.serving import FrontDoor
 
 from .settings import add_common, load_config
 
 FILES = ("kubeconfig", "token_file", "client_certificate", "client_key", "ca_file")
 """Settings of a cluster that name a file."""
+ELSEWHERE = "--syntax-only opens no files: for a check where the program does not run"
 
 
 class CheckError(SentinelError):
@@ -32,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--syntax-only",
         action="store_true",
-        help="do not open the files that the configuration names: they are elsewhere",
+        help="do not open the files that the configuration names, nor channels: they are elsewhere",
     )
     parser.add_argument(
         "--explain",
@@ -55,8 +60,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.config:
         if not arguments.syntax_only:
             _open_files(arguments.config, config)
-        count = len(config.clusters)
-        sys.stdout.write(f"{arguments.config}: ok, {count} {'cluster' if count == 1 else 'clusters'}\n")
+            asyncio.run(_open_relay(arguments.config, config))
+        counts = [(len(config.clusters), "cluster"), (len(config.relay.channels), "channel")]
+        told = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+        sys.stdout.write(f"{arguments.config}: ok, {told}\n")
     # The examples are true of the profiles as they were written, not of a dialect that the configuration exchanges.
     own = load_profiles(config.profiles.folders, config.export.operators, inline=config.profiles.inline)
     return _examples([*own, *(known[name] for name in known.keys() - {profile.operator for profile in own})])
@@ -72,12 +79,41 @@ def _open_files(path: str, config: Config) -> None:
             raise document.error(
                 f"{name} {error.message}",
                 place,
-                hint="--syntax-only opens no files: for a check where the program does not run",
+                hint=ELSEWHERE,
             ) from error
         if empty:
             raise document.error(f"{name} is empty", place)
     if config.web.config_file:
         FrontDoor.load(config.web.config_file)
+
+
+async def _open_relay(path: str, config: Config) -> None:
+    """Open every channel and enricher and read every secret: templates are rendered with samples, nothing is connected.
+
+    Raises DocumentError.
+    """
+    document = Document(_read(Path(path)), path)
+    rendering = Rendering()
+    for index, settings in enumerate(config.relay.channels):
+        try:
+            channel = settings.open(rendering)
+        except SentinelError as error:
+            place = ("relay", "channels", index)
+            raise document.error(f"channel {settings.name}: {error}", place, hint=ELSEWHERE) from None
+        await channel.close()
+    look = Lookout(config)
+    for index, asked in enumerate(config.relay.enrichers):
+        try:
+            enricher = asked.open_with(look)
+        except SentinelError as error:
+            place = ("relay", "enrichers", index)
+            raise document.error(f"enricher {asked.kind}: {error}", place, hint=ELSEWHERE) from None
+        await enricher.close()
+    for part in ("intake", "admin"):
+        try:
+            Users(getattr(config.relay, part))
+        except SentinelError as error:
+            raise document.error(str(error), ("relay", part), hint=ELSEWHERE) from None
 
 
 def _named(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:

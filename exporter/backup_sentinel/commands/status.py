@@ -188,7 +188,7 @@ def _cells(row: ScheduleRow, now: float, *, wide: bool) -> list[Cell]:
             Cell(row.location or ""),
             Cell(row.cron or ""),
             Cell(str(row.running) if row.running else ""),
-            Cell(str(row.restorable)),
+            Cell("" if row.restorable is None else str(row.restorable)),
             Cell(words.size(row.size) if row.size is not None else ""),
             Cell(row.newest.name if row.newest else ""),
             Cell((row.newest.message or "") if row.newest else ""),

@@ -2,7 +2,8 @@
 
     intake     web application: bytes of a request become a message, 200 once it is on disk
     outbox     the only room that knows SQLite: messages and one delivery per channel
-    courier    claims deliveries, has them enriched, rendered and sent; the only loop that tries again
+    courier    has messages enriched, claims deliveries, has them rendered and sent; the only loop that tries again
+    enrichers  one file per kind of knowledge that is added to a message
     channels   one file per kind of receiver, its settings are its factory
     rendering  sandboxed templates and what they see
 

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from backup_sentinel import __version__
 from backup_sentinel.errors import DeliveryError, DeliveryReason, SentinelError
 
 LONGEST = 64 << 10
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are read unless more are asked for."""
 _METADATA = frozenset(
     ipaddress.ip_address(address)
     for address in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
@@ -39,7 +39,7 @@ class AddressError(SentinelError):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a receiver said: a status from 200 to 299, and the beginning of the body."""
+    """What a receiver said: a status from 200 to 299 or one that was expected, and the beginning of the body."""
 
     status: int
     body: bytes
@@ -58,10 +58,18 @@ class Egress:
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        expected: Container[int] = (),
+        longest: int = LONGEST,
     ) -> Answer:
         """Send once and return what a receiver that is content says. Raises DeliveryError for everything else.
 
+        `expected` holds statuses beyond 200 to 299 that are answers, too. Of the body `longest` bytes are read.
         There is no time limit here: the courier has one.
         """
         host = urlsplit(url).hostname or ""
@@ -76,8 +84,9 @@ class Egress:
                 allow_redirects=False,
                 proxy=self._proxy,
             ) as response:
-                text = await _read(response)
-                _judge(response, text, host)
+                text = await _read(response, longest)
+                if response.status not in expected:
+                    _judge(response, text, host)
                 return Answer(response.status, text)
         except DeliveryError:
             raise
@@ -157,14 +166,14 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
     return socket.socket(family=family, type=kind, proto=protocol)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, longest: int) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_chunked(16 << 10):
         body += chunk
-        if len(body) >= LONGEST:
+        if len(body) >= longest:
             response.close()
             break
-    return bytes(body[:LONGEST])
+    return bytes(body[:longest])
 
 
 def _judge(response: aiohttp.ClientResponse, body: bytes, host: str) -> None:
@@ -172,7 +181,9 @@ def _judge(response: aiohttp.ClientResponse, body: bytes, host: str) -> None:
     if 200 <= status < 300:
         return
     text = f"{host} answered {status}"
-    after = retry_after(response.headers.get("Retry-After"))
+    # OpsGenie names the period of its limit where others have `Retry-After`.
+    named = response.headers.get("Retry-After") or response.headers.get("X-RateLimit-Period-In-Sec")
+    after = retry_after(named)
     if 300 <= status < 400:
         raise DeliveryError(
             f"{text}, a redirect; give the address it leads to", reason=DeliveryReason.REJECTED
@@ -187,6 +198,11 @@ def _judge(response: aiohttp.ClientResponse, body: bytes, host: str) -> None:
         reason = DeliveryReason.THROTTLED if status == 429 else DeliveryReason.SERVER_ERROR
         raise DeliveryError(text, reason=reason, retry=True, after=after)
     raise DeliveryError(text, reason=DeliveryReason.REJECTED)
+
+
+def _reason(status: int) -> DeliveryReason:
+    """Return what the status of a proxy means that opens no tunnel; it may open one later."""
+    return DeliveryReason.UNAUTHORIZED if status in {401, 403, 407} else DeliveryReason.SERVER_ERROR
 
 
 def retry_after(value: str | None) -> float | None:
@@ -212,6 +228,12 @@ def _failure(error: Exception, host: str) -> DeliveryError:
         return DeliveryError(f"the address of {host} is not a URL", reason=DeliveryReason.REJECTED)
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return DeliveryError(f"{host} did not answer in time", reason=DeliveryReason.TIMEOUT)
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return DeliveryError(
+            f"the proxy answered {error.status} when it was asked for {host}", reason=_reason(error.status)
+        )
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        host = "the proxy"
     inner = getattr(error, "os_error", error)
     why = getattr(inner, "strerror", None) or type(inner).__name__
     return DeliveryError(f"{host} cannot be reached: {why}", reason=DeliveryReason.UNREACHABLE)

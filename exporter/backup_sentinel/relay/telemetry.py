@@ -10,11 +10,16 @@ INTAKE = ("accepted", "duplicate", "irrelevant", "malformed", "unauthorized", "u
 RESULTS = ("delivered", "filtered", "retried", "dead")
 """What may become of an attempt; `dead` counts dead letters without an attempt, too."""
 
+ENRICHED = ("found", "nothing", "failed")
+"""What may come of asking an enricher."""
+
 
 class RelayTelemetry:
     """The families of the relay; the channels of the configuration are there at 0 from the start."""
 
-    def __init__(self, telemetry: Telemetry, channels: Iterable[str] = ()) -> None:
+    def __init__(
+        self, telemetry: Telemetry, channels: Iterable[str] = (), enrichers: Iterable[str] = ()
+    ) -> None:
         self._messages = telemetry.counter(
             "backup_sentinel_relay_messages",
             "Messages that were sent to the relay, by what became of them.",
@@ -57,12 +62,27 @@ class RelayTelemetry:
             "1 while a channel has failed so often that it is only probed.",
             ["channel"],
         )
+        self._enrichments = telemetry.counter(
+            "backup_sentinel_relay_enrichments",
+            "Messages that enrichers were asked about, by what came of it.",
+            ["enricher", "result"],
+        )
+        self._asking = telemetry.histogram(
+            "backup_sentinel_relay_enrichment_duration_seconds",
+            "Time that an enricher took for one message.",
+            ["enricher"],
+            (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+        )
         self._usable = telemetry.gauge(
             "backup_sentinel_relay_outbox_usable", "1 if the last change of the outbox came to last.", []
         )
         self._channels = tuple(channels)
         for result in INTAKE:
             self._messages.labels(result)
+        for enricher in enrichers:
+            for result in ENRICHED:
+                self._enrichments.labels(enricher, result)
+            self._asking.labels(enricher)
         for channel in self._channels:
             for result in RESULTS:
                 self._deliveries.labels(channel, result)
@@ -89,6 +109,11 @@ class RelayTelemetry:
         self.delivery(channel, "delivered")
         self._latency.labels(channel).observe(max(0.0, now - since))
         self._last.labels(channel).set(now)
+
+    def enrichment(self, enricher: str, result: str, seconds: float) -> None:
+        """Count a question to an enricher; `result` is one of ENRICHED."""
+        self._enrichments.labels(enricher, result).inc()
+        self._asking.labels(enricher).observe(max(0.0, seconds))
 
     def breaker(self, channel: str, *, is_open: bool) -> None:
         """Tell the state of a breaker."""

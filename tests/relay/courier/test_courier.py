@@ -246,27 +246,6 @@ async def test_a_filter_chooses_alerts(river: Open) -> None:
         assert it.count("deliveries_total", result="filtered") == 1
 
 
-async def test_an_enricher_adds_or_leaves_a_note_and_never_stops(river: Open) -> None:
-    class Good:
-        name = "good"
-
-        async def find(self, _: Message) -> Any:
-            return {"answer": 42}
-
-    class Bad:
-        name = "bad"
-
-        async def find(self, _: Message) -> Any:
-            raise ValueError("fake-secret")
-
-    async with river(told(), enrichers=(Bad(), Good())) as it:
-        await it.put(message("a", 1))
-        await it.settled()
-        [taken] = it.channels["x"].taken
-        assert taken.facts == {"good": {"answer": 42}}
-        assert taken.notes == ("bad: failed (ValueError)",)
-
-
 async def test_what_cannot_be_written_down_is_not_sent_again(
     river: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

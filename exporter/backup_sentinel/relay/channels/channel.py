@@ -4,7 +4,7 @@ A channel knows nothing of the outbox, of other channels and of other attempts. 
 decided by the courier, from the DeliveryError that `send` raises.
 """
 
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import msgspec
 
@@ -12,6 +12,7 @@ from backup_sentinel.errors import SentinelError
 from backup_sentinel.relay.filters import Filter
 from backup_sentinel.relay.message import Delivery
 from backup_sentinel.relay.rendering import Rendering
+from backup_sentinel.rights import Right
 from backup_sentinel.secret import SecretKeeper
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
@@ -71,10 +72,17 @@ class DeliverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 class ChannelSettings(SecretKeeper, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
     """What all channels have in common. A subclass is tagged with the name of its module."""
 
+    rights: ClassVar[tuple[Right, ...]] = ()
+    """What it needs in the clusters it writes to; roles are generated from it."""
+    reads_operators: ClassVar[bool] = False
+    """Whether it also gets objects that the profiles of the operators read."""
+
     name: Name
     """Value of the metric label `channel`, and part of the delivery id: with another name it is another channel."""
     filter: Filter = Filter()
     """Which alerts go here; all unless given."""
+    enrich: bool = True
+    """Wait for what enrichers find out. Without, messages go out as they came, at once: right for a pager."""
     delivery: DeliverySettings = DeliverySettings()
 
     def open(self, rendering: Rendering) -> Channel:

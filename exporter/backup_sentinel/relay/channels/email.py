@@ -1,29 +1,23 @@
 """Mail by SMTP, as HTML and as text, with the alerts of a group in one table and the mails of a group in one thread.
 
-`Message-ID` is made of the delivery's id, so that a mail sent again after a lost answer is the same mail. All mails of
-an alert group refer to the same first message, which is never sent: mail programs show them as one thread (RFC 5322,
-section 3.6.4). SMTP codes are those of RFC 5321 and RFC 3463: 4yz is tried again, 5yz is not.
+SMTP codes are those of RFC 5321 and RFC 3463: 4yz is tried again, 5yz is not.
 """
 
 import asyncio
 import contextlib
-import hashlib
 import re
 import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
 from typing import Annotated, Literal
 
 import aiosmtplib
 import msgspec
 
 from backup_sentinel.errors import DeliveryError, DeliveryReason
+from backup_sentinel.relay.mail import address, compose, line, thread
 from backup_sentinel.relay.message import Delivery
 from backup_sentinel.relay.rendering import Rendering
 from backup_sentinel.relay.tls import ClientTLS
@@ -80,8 +74,8 @@ class EmailSettings(ChannelSettings, frozen=True, kw_only=True, tag="email"):
             raise ValueError("`username` and `password` go together")
         if self.username is not None and self.encryption == "none":
             raise ValueError("a password is not sent without encryption: use `starttls` or `tls`")
-        for address in (self.from_, *self.to, *self.cc, *self.bcc, *self.reply_to):
-            _address(address)
+        for each in (self.from_, *self.to, *self.cc, *self.bcc, *self.reply_to):
+            address(each)
         if not self.subject_prefix.isprintable():
             raise ValueError("`subject_prefix` holds a character that a subject must not")
 
@@ -101,7 +95,7 @@ class EmailChannel:
         self._html = (
             None if settings.html == "" else rendering.choose(settings.html, f"{name}, html", "email.html")
         )
-        self._domain = _address(settings.from_).domain
+        self._domain = address(settings.from_).domain
         self._taken: OrderedDict[str, set[str]] = OrderedDict()
         if settings.password is not None:
             reveal(settings.password)
@@ -109,12 +103,8 @@ class EmailChannel:
 
     def render(self, delivery: Delivery) -> Content:
         """Return the text, and as fields the subject, the HTML and what makes a thread of the mails of a group."""
-        group = hashlib.sha256(delivery.message.group_key.encode()).hexdigest()[:32]
-        fields = {
-            "subject": self._settings.subject_prefix + _line(self._subject.render(delivery)),
-            "message_id": f"<{delivery.id}@{self._domain}>",
-            "references": f"<group-{group}@{self._domain}>",
-        }
+        fields = thread(delivery, self._domain)
+        fields["subject"] = self._settings.subject_prefix + line(self._subject.render(delivery))
         if self._html is not None:
             fields["html"] = self._html.render(delivery)
         return Content(
@@ -124,16 +114,19 @@ class EmailChannel:
     async def send(self, delivery: Delivery, content: Content) -> None:
         """Send the mail to those recipients who do not have it yet."""
         settings = self._settings
-        try:
-            mail = self._mail(delivery, content)
-        except (MessageError, ValueError) as error:
-            raise DeliveryError(
-                f"the mail cannot be written: {_line(str(error))}", reason=DeliveryReason.TEMPLATE
-            ) from None
-        everybody = dict.fromkeys(
-            _address(address).addr_spec for address in (*settings.to, *settings.cc, *settings.bcc)
+        mail = compose(
+            delivery,
+            content.body,
+            content.fields,
+            sender=settings.from_,
+            to=settings.to,
+            cc=settings.cc,
+            reply_to=settings.reply_to,
         )
-        left = [address for address in everybody if address not in self._taken.get(delivery.id, ())]
+        everybody = dict.fromkeys(
+            address(each).addr_spec for each in (*settings.to, *settings.cc, *settings.bcc)
+        )
+        left = [each for each in everybody if each not in self._taken.get(delivery.id, ())]
         try:
             refused = await self._transmit(mail, left)
         except DeliveryError:
@@ -143,7 +136,7 @@ class EmailChannel:
         if not refused:
             self._taken.pop(delivery.id, None)
             return
-        self._remember(delivery.id, [address for address in left if address not in refused])
+        self._remember(delivery.id, [each for each in left if each not in refused])
         code, text = worst(refused)
         raise DeliveryError(
             f"{settings.host} took the mail for {len(everybody) - len(refused)} of {len(everybody)} recipients, "
@@ -153,25 +146,6 @@ class EmailChannel:
 
     async def close(self) -> None:
         """No connection outlives its mail."""
-
-    def _mail(self, delivery: Delivery, content: Content) -> EmailMessage:
-        settings, fields = self._settings, content.fields
-        addresses = (settings.from_, *settings.to, *settings.cc, *settings.reply_to)
-        mail = EmailMessage(policy=SMTP if "".join(addresses).isascii() else SMTPUTF8)
-        mail["From"] = _address(settings.from_)
-        for header, found in (("To", settings.to), ("Cc", settings.cc), ("Reply-To", settings.reply_to)):
-            if found:
-                mail[header] = tuple(_address(address) for address in found)
-        mail["Subject"] = fields["subject"]
-        mail["Date"] = datetime.fromtimestamp(delivery.message.received, UTC)
-        mail["Message-ID"] = fields["message_id"]
-        mail["In-Reply-To"] = fields["references"]
-        mail["References"] = fields["references"]
-        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers of holiday programs
-        mail.set_content(content.body, cte="quoted-printable")
-        if "html" in fields:
-            mail.add_alternative(fields["html"], subtype="html", cte="quoted-printable")
-        return mail
 
     async def _transmit(
         self, mail: EmailMessage, recipients: list[str]
@@ -193,7 +167,7 @@ class EmailChannel:
             await client.connect()
             try:
                 refused, _ = await client.send_message(
-                    mail, sender=_address(settings.from_).addr_spec, recipients=recipients
+                    mail, sender=address(settings.from_).addr_spec, recipients=recipients
                 )
             except aiosmtplib.SMTPRecipientsRefused as error:
                 return {
@@ -223,19 +197,19 @@ class EmailChannel:
                 why = getattr(cause, "verify_message", "") or cause.reason or "handshake failed"
                 return DeliveryError(f"TLS with {host}: {why}", reason=DeliveryReason.TLS)
         if isinstance(error, aiosmtplib.SMTPResponseException):
-            text = _line(error.message)
+            text = line(error.message)
             if isinstance(error, aiosmtplib.SMTPAuthenticationError):
                 reason = DeliveryReason.UNAUTHORIZED
             else:
                 reason = _reason(error.code, text)
             return DeliveryError(f"{host} answered {error.code} {text}", reason=reason)
         if isinstance(error, aiosmtplib.SMTPNotSupported):
-            return DeliveryError(f"{host}: {_line(str(error))}", reason=DeliveryReason.SERVER_ERROR)
+            return DeliveryError(f"{host}: {line(str(error))}", reason=DeliveryReason.SERVER_ERROR)
         if isinstance(error, TimeoutError):
             return DeliveryError(f"{host} did not answer in time", reason=DeliveryReason.TIMEOUT)
         if "STARTTLS" in str(error):
             return DeliveryError(f"{host} does not offer STARTTLS", reason=DeliveryReason.TLS)
-        return DeliveryError(f"{host}: {_line(str(error))}", reason=DeliveryReason.UNREACHABLE)
+        return DeliveryError(f"{host}: {line(str(error))}", reason=DeliveryReason.UNREACHABLE)
 
 
 class _Client(aiosmtplib.SMTP):
@@ -251,7 +225,7 @@ class _Client(aiosmtplib.SMTP):
 def worst(refused: Mapping[str, aiosmtplib.SMTPResponse]) -> tuple[int, str]:
     """Return code and text of the refusal that decides: one that may pass, as long as there is one."""
     response = min(refused.values(), key=lambda each: each.code)
-    return response.code, _line(response.message)
+    return response.code, line(response.message)
 
 
 def _reason(code: int, text: str) -> DeliveryReason:
@@ -263,22 +237,6 @@ def _reason(code: int, text: str) -> DeliveryReason:
     if code in {421, 450, 452}:
         return DeliveryReason.THROTTLED
     return DeliveryReason.REJECTED if code >= 500 else DeliveryReason.SERVER_ERROR
-
-
-def _address(text: str) -> Address:
-    """Return an address with or without a name before it. Raises ValueError where it is none."""
-    found = re.fullmatch(r"\s*(?:\"?([^<>\"]*?)\"?\s*<([^<>\s]+)>|([^<>\s,;]+))\s*", text)
-    if found is not None and text.isprintable():
-        with contextlib.suppress(MessageError, ValueError):
-            user, _, domain = (found[2] or found[3]).rpartition("@")
-            if user and domain:
-                return Address(display_name=found[1] or "", username=user, domain=domain)
-    raise ValueError(f"{text!r} is no mail address")
-
-
-def _line(text: str) -> str:
-    """Return the text on one line of at most 300 characters, without what a header or a log must not hold."""
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()[:300]
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -62,7 +62,7 @@ class WebhookSettings(ChannelSettings, frozen=True, tag="webhook"):
     tls: ClientTLS = ClientTLS()
     """How the receiver is checked."""
     proxy_url: SecretText | None = None
-    """HTTP proxy."""
+    """HTTP proxy, such as `http://proxy.example.com:3128`; it may hold a login. No proxy is taken from the environment."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,6 +98,8 @@ class WebhookChannel:
         self._headers()
         self._keys()
         proxy = reveal(settings.proxy_url) if settings.proxy_url is not None else None
+        if proxy is not None:
+            check_url(proxy, f"`proxy_url` of channel {settings.name}")
         self._egress = Egress(settings.tls.context(), proxy=proxy)
 
     def render(self, delivery: Delivery) -> Content:

@@ -3,15 +3,16 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from backup_sentinel.clock import Clock
 from backup_sentinel.relay.channels import Channel
+from backup_sentinel.relay.enrichers import Enricher
 from backup_sentinel.relay.outbox import Outbox, StorageError
 from backup_sentinel.relay.settings import RelaySettings
 from backup_sentinel.relay.telemetry import RelayTelemetry
 
-from .enriching import Enricher
+from .enriching import Enriching
 from .lane import Lane
 
 _log = logging.getLogger("backup_sentinel.relay")
@@ -31,11 +32,12 @@ class Courier:
         outbox: Outbox,
         telemetry: RelayTelemetry,
         clock: Clock,
-        enrichers: Sequence[Enricher] = (),
+        enrichers: Mapping[str, Enricher] | None = None,
         chance: random.Random | None = None,
     ) -> None:
+        self.enriching = Enriching(settings, enrichers or {}, outbox, telemetry, clock)
         self.lanes = {
-            one.name: Lane(one, channels[one.name], outbox, telemetry, clock, enrichers, chance)
+            one.name: Lane(one, channels[one.name], outbox, telemetry, clock, self.enriching, chance)
             for one in settings.channels
         }
         self._settings = settings
@@ -55,6 +57,7 @@ class Courier:
         async with asyncio.TaskGroup() as group:
             for lane in self.lanes.values():
                 group.create_task(lane.run(grace), name=f"lane {lane.name}")
+            group.create_task(self.enriching.run(), name="enriching")
             group.create_task(self._keep_house(), name="housekeeping")
 
     def _wake(self, channel: str) -> None:

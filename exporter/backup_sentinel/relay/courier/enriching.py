@@ -1,45 +1,163 @@
-"""What enrichers add to a delivery. They may add, never stop it: one that fails, or takes too long, leaves a note."""
+"""What enrichers find out about a message, once, before its first delivery. They may add, never stop it.
+
+A message that an enricher is asked about is held on disk: the deliveries that wait for it are due when the enrichers have
+answered, or when the longest wait is over, so that nothing else is held up and a restart loses neither. What was found is
+kept with the message and is the same for all channels and attempts. What failed is asked again while a failed delivery
+waits for its next attempt.
+"""
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
+from backup_sentinel.clock import Clock
+from backup_sentinel.relay.enrichers import Enricher, Stage
+from backup_sentinel.relay.finding import Findings
 from backup_sentinel.relay.message import Message
+from backup_sentinel.relay.outbox import Claim, Held, Outbox, StorageError
+from backup_sentinel.relay.settings import RelaySettings
+from backup_sentinel.relay.telemetry import RelayTelemetry
+
+from .asking import Answer, Desk
 
 _log = logging.getLogger("backup_sentinel.relay")
+MOST = 1000
+"""Messages under way; those beyond wait on disk, and go out as they came once their wait is over."""
+_AGAIN = 20
+"""Messages about which failed enrichers are asked again at the same time."""
+_STORAGE = 1.0
+"""Seconds until a change that did not come to last is tried again."""
+_CLOSING = 5.0
+DEFECT = "Nothing could be added, because of a defect."
 
 
-class Enricher(Protocol):
-    """Finds something out about a message, just before it is sent."""
+class Enriching:
+    """Asks the enrichers about messages that are held, and lets these go."""
 
-    name: str
-    """Under this name templates find it, in `facts`."""
+    def __init__(
+        self,
+        settings: RelaySettings,
+        enrichers: Mapping[str, Enricher],
+        outbox: Outbox,
+        telemetry: RelayTelemetry,
+        clock: Clock,
+    ) -> None:
+        self._desks = [Desk(one, enrichers[one.kind]) for one in settings.enrichers]
+        self._longest = settings.enrichment.longest_seconds
+        self._outbox = outbox
+        self._telemetry = telemetry
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._held: dict[int, asyncio.Task[None]] = {}
+        self._again: dict[int, asyncio.Task[None]] = {}
 
-    async def find(self, message: Message) -> Any:
-        """Return what was found, made of plain values; None for nothing. May raise whatever it likes."""
-
-
-async def enrich(
-    message: Message, enrichers: Sequence[Enricher], patience: float
-) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Ask all enrichers at once, at most so many seconds; return facts by name, and a note for each that failed."""
-    facts: dict[str, Any] = {}
-    notes: list[str] = []
-
-    async def ask(enricher: Enricher) -> None:
+    async def run(self) -> None:
+        """Work until cancelled. What is under way then is held on disk, and asked about after the next start."""
+        self._outbox.holding = self._woken.set
         try:
-            async with asyncio.timeout(patience):
-                found = await enricher.find(message)
-        except TimeoutError:
-            notes.append(f"{enricher.name}: no answer within {patience:g} s")
-        except Exception as error:  # noqa: BLE001 - the message goes out, whatever this is
-            notes.append(f"{enricher.name}: failed ({type(error).__name__})")
-            _log.warning("enricher failed", extra={"enricher": enricher.name, "error": type(error).__name__})
-        else:
-            if found is not None:
-                facts[enricher.name] = found
+            while True:
+                self._woken.clear()
+                try:
+                    waiting = await self._outbox.held(MOST)
+                except StorageError:
+                    await self._clock.sleep(_STORAGE)
+                    continue
+                for one in waiting:
+                    if len(self._held) < MOST:
+                        self._begin(self._held, one.seq, self._enrich(one))
+                await self._woken.wait()
+        finally:
+            tasks = [*self._held.values(), *self._again.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*(desk.close(_CLOSING) for desk in self._desks))
 
-    if enrichers:
-        await asyncio.gather(*(ask(enricher) for enricher in enrichers))
-    return facts, tuple(sorted(notes))
+    def again(self, claim: Claim) -> None:
+        """Hear that a delivery is tried again later: what failed is asked about meanwhile."""
+        if claim.findings is not None and claim.findings.failed and len(self._again) < _AGAIN:
+            self._begin(self._again, claim.seq, self._amend(claim, claim.findings))
+
+    async def find(self, message: Message, until: float, known: Findings | None = None) -> Findings:
+        """Ask about a message until an instant at most; with `known` those only that failed before, and at once."""
+        desks = {
+            desk: asked
+            for desk in self._desks
+            if (known is None or desk.kind in known.failed)
+            and (asked := desk.settings.filter.apply(message)) is not None
+        }
+        facts = {} if known is None else dict(known.facts)
+        notes = (
+            {}
+            if known is None
+            else {kind: known.notes[kind] for kind in known.notes if kind not in known.failed}
+        )
+        failed: list[str] = []
+        for stage in Stage:
+            settle = [desk.settings.settle_seconds for desk in desks if desk.settings.stage >= stage]
+            if known is None and settle:
+                await self._wait(min(message.received + max(settle), until))
+            those = [desk for desk in desks if desk.settings.stage is stage]
+            seen = dict(facts)
+            answers = await asyncio.gather(*(self._ask(desk, desks[desk], seen, until) for desk in those))
+            for desk, answer in zip(those, answers, strict=True):
+                if answer.finding is not None:
+                    facts[desk.kind] = answer.finding
+                if answer.notes:
+                    notes[desk.kind] = answer.notes
+                if answer.failed:
+                    failed.append(desk.kind)
+        return Findings(facts=self._sorted(facts), notes=notes, failed=tuple(failed), at=self._clock.now())
+
+    async def _enrich(self, held: Held) -> None:
+        try:
+            findings = await self.find(held.message, held.until)
+        except Exception:  # noqa: BLE001 - a message goes out whatever breaks here
+            _log.exception("a message could not be enriched")
+            findings = Findings(notes={"": (DEFECT,)}, at=self._clock.now())
+        await self._insist(lambda: self._outbox.enrich(held.seq, findings))
+
+    async def _amend(self, claim: Claim, known: Findings) -> None:
+        findings = await self.find(claim.message, self._clock.now() + self._longest, known)
+        await self._insist(lambda: self._outbox.amend(claim.seq, findings))
+
+    async def _ask(self, desk: Desk, message: Message, facts: Mapping[str, Any], until: float) -> Answer:
+        begin = self._clock.now()
+        answer = await desk.ask(message, facts, max(0.0, until - begin))
+        result = "failed" if answer.failed else "found" if answer.finding is not None else "nothing"
+        self._telemetry.enrichment(desk.kind, result, self._clock.now() - begin)
+        return answer
+
+    def _sorted(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Return facts in the order of stages, and of the settings within one: later ones win in templates."""
+        order = sorted(self._desks, key=lambda desk: desk.settings.stage)
+        return {desk.kind: facts[desk.kind] for desk in order if desk.kind in facts}
+
+    async def _wait(self, until: float) -> None:
+        left = until - self._clock.now()
+        if left > 0:
+            await self._clock.sleep(left)
+
+    def _begin(self, tasks: dict[int, asyncio.Task[None]], seq: int, work: Coroutine[Any, Any, None]) -> None:
+        if seq in tasks:
+            work.close()
+            return
+        task = asyncio.create_task(work, name=f"enrichment {seq}")
+        tasks[seq] = task
+        task.add_done_callback(lambda done: self._done(tasks, seq, done))
+
+    def _done(self, tasks: dict[int, asyncio.Task[None]], seq: int, task: asyncio.Task[None]) -> None:
+        tasks.pop(seq, None)
+        self._woken.set()
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a message could not be enriched", exc_info=task.exception())
+
+    async def _insist(self, change: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await change()
+            except StorageError:
+                await self._clock.sleep(_STORAGE)
+            else:
+                return

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import random
-import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+
+import msgspec
 
 from backup_sentinel.clock import Clock
 from backup_sentinel.errors import DeliveryError, DeliveryReason
@@ -12,15 +13,15 @@ from backup_sentinel.relay.channels import Channel, ChannelSettings
 from backup_sentinel.relay.message import Delivery, Message
 from backup_sentinel.relay.outbox import Claim, Outbox, StorageError
 from backup_sentinel.relay.telemetry import RelayTelemetry
-from backup_sentinel.secret import SecretError, mask
+from backup_sentinel.secret import mask
 
+from .attempt import attempt
 from .breaker import Breaker
-from .enriching import Enricher, enrich
+from .enriching import Enriching
 from .pace import Bucket, backoff
 
 _log = logging.getLogger("backup_sentinel.relay")
-_ENRICHING = 10.0
-"""Seconds for all enrichers of a message."""
+LATE = "What enrichers would add was not there in time."
 _CLOSING = 5.0
 _STORAGE = 1.0
 """Seconds until a change that did not come to last is tried again."""
@@ -36,7 +37,7 @@ class Lane:
         outbox: Outbox,
         telemetry: RelayTelemetry,
         clock: Clock,
-        enrichers: Sequence[Enricher] = (),
+        enriching: Enriching | None = None,
         chance: random.Random | None = None,
     ) -> None:
         how = settings.delivery
@@ -48,7 +49,7 @@ class Lane:
         self._outbox = outbox
         self._telemetry = telemetry
         self._clock = clock
-        self._enrichers = enrichers
+        self._enriching = enriching
         self._chance = chance or random.Random()
         self._bucket = Bucket(how.rate, how.burst, clock.now())
         self._woken = asyncio.Event()
@@ -144,10 +145,7 @@ class Lane:
 
     async def _attempt(self, claim: Claim, message: Message) -> DeliveryError | None:
         """Try once; return what went wrong, None if nothing."""
-        facts, notes = await enrich(message, self._enrichers, _ENRICHING)
-        delivery = Delivery(
-            id=claim.id, message=message, channel=self.name, attempt=claim.attempt, facts=facts, notes=notes
-        )
+        delivery = self._delivery(claim, message)
         _log.info(
             "Sending notification",
             extra={
@@ -158,23 +156,16 @@ class Lane:
                 "type": message.type.value,
             },
         )
-        try:
-            async with asyncio.timeout(self._how.timeout_seconds):
-                await self._channel.send(delivery, self._channel.render(delivery))
-        except DeliveryError as error:
-            return error
-        except SecretError as error:
-            return DeliveryError(str(error), reason=DeliveryReason.CREDENTIALS)
-        except TimeoutError:
-            text = f"no confirmation within {self._how.timeout_seconds:g} s"
-            return DeliveryError(text, reason=DeliveryReason.TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - a defect of a channel must not stop the others
-            # Neither the text nor the values of a foreign exception are known to be harmless.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            text = f"{type(error).__name__} at {place.filename}:{place.lineno}"
-            _log.error("a channel has a defect", extra={"channel": self.name, "error": text})
-            return DeliveryError(text, reason=DeliveryReason.INTERNAL)
-        return None
+        return await attempt(self._settings, self._channel, delivery)
+
+    def _delivery(self, claim: Claim, message: Message) -> Delivery:
+        delivery = Delivery(id=claim.id, message=message, channel=self.name, attempt=claim.attempt)
+        if not self._settings.enrich:
+            return delivery
+        if claim.findings is None:
+            return msgspec.structs.replace(delivery, notes=(LATE,) if claim.late else ())
+        findings = claim.findings
+        return msgspec.structs.replace(delivery, facts=findings.facts, notes=findings.sentences)
 
     async def _give_in(self, claim: Claim, error: DeliveryError, now: float) -> None:
         """Decide about the next attempt, or that there is none."""
@@ -193,6 +184,8 @@ class Lane:
                 claim.attempt, how.first_retry_seconds, how.longest_retry_seconds, error.after, self._chance
             )
             await self._insist(lambda: self._outbox.put_off(claim, now + wait, reason, text))
+            if self._enriching is not None:
+                self._enriching.again(claim)
             self._telemetry.delivery(self.name, "retried")
             _log.warning(
                 "delivery failed", extra={**fields, "attempt": claim.attempt, "wait": round(wait, 1)}

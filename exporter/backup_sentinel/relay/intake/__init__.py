@@ -3,6 +3,7 @@
     payload   bytes of a body become a message, or a sentence that says why not
     users     who may send
     site      routes: POST /alertmanager and /alert, /metrics, /-/healthy, /-/ready
+    letters   routes: POST /api/v1/deadletters/replay and /purge
 
 In: requests. Out: messages in the outbox. Never here: what becomes of them.
 """

@@ -15,6 +15,7 @@ from backup_sentinel.relay.telemetry import RelayTelemetry
 from backup_sentinel.secret import SecretError
 from backup_sentinel.telemetry import Telemetry
 
+from .letters import Letters
 from .payload import PayloadError, read
 from .users import Users
 
@@ -44,6 +45,7 @@ class Site:
         self._telemetry = relay_telemetry
         self._clock = clock
         self._users = Users(settings.intake)
+        self._letters = Letters(settings, outbox)
 
     def application(self) -> Starlette:
         """Return the routes."""
@@ -51,6 +53,7 @@ class Site:
             routes=[
                 Route("/alertmanager", self.take, methods=["POST"]),
                 Route("/alert", self.take, methods=["POST"]),
+                *self._letters.routes(),
                 Route("/metrics", self.metrics),
                 Route("/-/healthy", self.healthy),
                 Route("/-/ready", self.ready),
@@ -94,7 +97,9 @@ class Site:
             return self._unavailable("too many deliveries wait")
         most = {one.name: one.delivery.max_pending for one in self._settings.channels if one.name in wanted}
         try:
-            putting = await self._outbox.put(message, most, self._settings.intake.duplicate_window_seconds)
+            putting = await self._outbox.put(
+                message, most, self._settings.intake.duplicate_window_seconds, self._settings.hold(wanted)
+            )
         except StorageError:
             return self._unavailable("the outbox cannot be written")
         return self._answer(message, putting)

@@ -4,14 +4,14 @@ import base64
 import binascii
 import hmac
 
-from backup_sentinel.relay.settings import IntakeSettings
+from backup_sentinel.relay.settings import AdminSettings, IntakeSettings
 from backup_sentinel.secret import reveal
 
 
 class Users:
     """Those who may send; without any, everybody."""
 
-    def __init__(self, settings: IntakeSettings) -> None:
+    def __init__(self, settings: IntakeSettings | AdminSettings) -> None:
         """Read every secret once. Raises SecretError for one that cannot be read."""
         self._settings = settings
         self._headers()

@@ -8,8 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from backup_sentinel.errors import DeliveryReason
+from backup_sentinel.relay.finding import Findings
 from backup_sentinel.relay.message import Message
 
+from .holding import MARGIN, Hold, told
 from .identity import delivery_id
 from .letters import Letter, decode, find, letters
 from .news import compare
@@ -33,6 +35,10 @@ class Claim(NamedTuple):
     since: float
     """When it began to wait: when it was accepted, or replayed."""
     message: Message
+    findings: Findings | None = None
+    """What enrichers found out; None where nobody was asked, and where they have not finished in time."""
+    late: bool = False
+    """Whether they have not finished in time."""
 
 
 class Putting(NamedTuple):
@@ -52,7 +58,7 @@ class Ledger:
     """The tables behind a connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._sql = connection
+        self.sql = self._sql = connection
         self.claimed: dict[tuple[int, str], str] = {}
         """Deliveries in somebody's hands, which only this process knows: after a crash they wait again."""
         self.waiting: dict[str, int] = {}
@@ -65,8 +71,11 @@ class Ledger:
             self._sql.execute("SELECT channel, count(*) FROM delivery WHERE state = 0 GROUP BY channel")
         )
 
-    def put(self, message: Message, channels: Channels, window: float) -> Putting:
-        """Keep a message and one delivery per channel, unless it was said before within `window` seconds."""
+    def put(self, message: Message, channels: Channels, window: float, hold: Hold | None = None) -> Putting:
+        """Keep a message and one delivery per channel, unless it was said before within `window` seconds.
+
+        With `hold` some of the channels wait for what enrichers find out.
+        """
         if window > 0:
             sender = lane_of(f"{message.receiver}\0{message.group_key}")
             row = self._sql.execute("SELECT body FROM news WHERE lane = ?", (sender,)).fetchone()
@@ -81,16 +90,23 @@ class Ledger:
         for channel, most in channels.items():
             crowded_out += [channel] * self._make_room(channel, most, message.received)
         cursor = self._sql.execute(
-            "INSERT INTO message (id, received, body) VALUES (?, ?, ?)",
-            (message.id, message.received, _encode(message)),
+            "INSERT INTO message (id, received, body, hold) VALUES (?, ?, ?, ?)",
+            (message.id, message.received, _encode(message), hold.until if hold else None),
         )
         lane = lane_of(message.group_key)
         self._sql.executemany(
             """INSERT INTO delivery (seq, channel, id, lane, since, due, head)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?5, NOT EXISTS (
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6, NOT EXISTS (
                 SELECT 1 FROM delivery WHERE channel = ?2 AND lane = ?4 AND state = 0)""",
             [
-                (cursor.lastrowid, channel, delivery_id(message.id, channel), lane, message.received)
+                (
+                    cursor.lastrowid,
+                    channel,
+                    delivery_id(message.id, channel),
+                    lane,
+                    message.received,
+                    hold.until + MARGIN if hold and channel in hold.channels else message.received,
+                )
                 for channel in channels
             ],
         )
@@ -116,9 +132,22 @@ class Ledger:
                 return claims, due
             if len(claims) == limit:
                 return claims, now
-            [body] = self._sql.execute("SELECT body FROM message WHERE seq = ?", (seq,)).fetchone()
+            body, found, hold = self._sql.execute(
+                "SELECT body, findings, hold FROM message WHERE seq = ?", (seq,)
+            ).fetchone()
             self.claimed[seq, channel] = identity
-            claims.append(Claim(seq, channel, identity, attempts + 1, since, decode(body)))
+            claims.append(
+                Claim(
+                    seq,
+                    channel,
+                    identity,
+                    attempts + 1,
+                    since,
+                    decode(body),
+                    told(found),
+                    hold is not None and hold <= now,
+                )
+            )
         return claims, None
 
     def settle(self, claim: Claim, now: float) -> None:

@@ -6,8 +6,10 @@ from typing import NamedTuple, Self, TypeVar
 
 from backup_sentinel.clock import Clock
 from backup_sentinel.errors import DeliveryReason
+from backup_sentinel.relay.finding import Findings
 from backup_sentinel.relay.message import Message
 
+from .holding import Held, Hold, amend, held, release
 from .ledger import Channels, Claim, Ledger, Putting
 from .letters import Letter
 from .schema import Lock, connect, inspect
@@ -41,6 +43,8 @@ class Outbox:
         """How many deliveries wait, by channel, after the last change."""
         self.arrived: Callable[[str], None] = lambda _: None
         """Told the name of a channel for which something may be due."""
+        self.holding: Callable[[], None] = lambda: None
+        """Told that a message waits for findings."""
 
     @classmethod
     def open(cls, path: str, clock: Clock) -> Self:
@@ -65,10 +69,17 @@ class Outbox:
         now = self._clock.now()
         return await self._do(lambda ledger: ledger.start(channels, now, HORIZON))
 
-    async def put(self, message: Message, channels: Channels, window: float) -> Putting:
-        """Keep a message for channels; on disk when this returns. Raises StorageError, and then it is not kept."""
-        putting = await self._do(lambda ledger: ledger.put(message, channels, window))
+    async def put(
+        self, message: Message, channels: Channels, window: float, hold: Hold | None = None
+    ) -> Putting:
+        """Keep a message for channels; on disk when this returns. Raises StorageError, and then it is not kept.
+
+        With `hold` some of the channels wait until `enrich`, or until the end of the hold.
+        """
+        putting = await self._do(lambda ledger: ledger.put(message, channels, window, hold))
         if not putting.duplicate:
+            if hold is not None:
+                self.holding()
             for channel in channels:
                 self.arrived(channel)
         return putting
@@ -91,6 +102,20 @@ class Outbox:
     async def put_off(self, claim: Claim, due: float, reason: DeliveryReason, error: str) -> None:
         """Note that an attempt failed, and when the next one is due. Raises StorageError."""
         await self._finish(claim, lambda ledger: ledger.put_off(claim, due, reason, error))
+
+    async def held(self, limit: int) -> list[Held]:
+        """Return messages that wait for findings, the oldest first."""
+        return await self._do(lambda ledger: held(ledger.sql, limit))
+
+    async def enrich(self, seq: int, findings: Findings) -> None:
+        """Keep findings about a message and let the deliveries go that waited for them. Raises StorageError."""
+        now = self._clock.now()
+        for channel in await self._do(lambda ledger: release(ledger.sql, seq, findings, now)):
+            self.arrived(channel)
+
+    async def amend(self, seq: int, findings: Findings) -> None:
+        """Replace findings about a message, for attempts to come. Raises StorageError."""
+        await self._do(lambda ledger: amend(ledger.sql, seq, findings))
 
     async def release(self, claim: Claim) -> None:
         """Give a claim back as if it had not been claimed."""

@@ -41,16 +41,26 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE INDEX news_said ON news (said);
     """,
+    """
+    ALTER TABLE message ADD COLUMN findings BLOB;
+    ALTER TABLE message ADD COLUMN hold REAL;
+    CREATE INDEX message_hold ON message (seq) WHERE hold IS NOT NULL;
+    """,
 )
 """What makes version n of version n-1; the version of a file is its `user_version`.
 
 delivery.state: 0 waits, 1 delivered, 2 dead. delivery.lane: hash of the group key. delivery.head: 1 for the first of those
 that wait in their lane, the only one that may be claimed. `since` is when it began to wait, `due` when it may be tried.
+message.hold: until when deliveries wait for the findings of enrichers; null once these are there, and where nobody asks.
 """
 
 
 class OutboxError(SentinelError):
     """The outbox cannot be used; the text names the file and says why."""
+
+
+class OutboxInUseError(OutboxError):
+    """Another process has the outbox."""
 
 
 class Lock:
@@ -72,7 +82,7 @@ class Lock:
         except OSError:
             holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip()
             os.close(self._descriptor)
-            raise OutboxError(
+            raise OutboxInUseError(
                 f"the outbox {path} is in use by another process" + (f" ({holder})" if holder else "")
             ) from None
         try:

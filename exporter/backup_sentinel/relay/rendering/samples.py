@@ -1,9 +1,22 @@
 """Deliveries that no alert stands behind: templates are tried with them, and previews show them."""
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 
+import msgspec
+
+from backup_sentinel.relay.finding import (
+    AlertFinding,
+    Finding,
+    ItemError,
+    RepositoryFinding,
+    Verdict,
+    VolumeFinding,
+)
 from backup_sentinel.relay.message import Alert, Delivery, Message, Status, common
 
+_NOTHING: Mapping[str, Finding] = MappingProxyType({})
 _FAILED = Alert(
     labels={
         "alertname": "KubeBackupFailed",
@@ -31,6 +44,41 @@ _PARTIAL = Alert(
     starts_at="2026-01-02T03:04:05Z",
     fingerprint="123456789abcdef0",
 )
+_FACTS = {
+    "root_cause": Finding(
+        alerts={
+            _PARTIAL.fingerprint: AlertFinding(
+                run="blog-20260102030003",
+                run_namespace="velero",
+                phase="PartiallyFailed",
+                outcome="partial",
+                reason="hook",
+                error='a sample of an error with "quotes", <marks> & {{ braces }}',
+                namespaces=("blog", "shop"),
+                started=1767322803.0,
+                ended=1767323103.0,
+                items_done=41.0,
+                items_total=43.0,
+                errors=2.0,
+                warnings=1.0,
+                failed_items=(
+                    ItemError(namespace="blog", name="pods/blog-0", error="timed out <waiting>"),
+                    ItemError(error="about no item"),
+                ),
+                failed_volumes=(
+                    VolumeFinding(namespace="blog", name="data-blog-0", outcome="failed", error="refused"),
+                ),
+                last_good=1767236700.0,
+                next_run=1767409200.0,
+                repository=RepositoryFinding(name="default", available=False, error="i/o timeout"),
+                events=("BackupFailed: a sample of an Event",),
+                links={"Silence": "https://alertmanager.example.com/#/silences/new"},
+            )
+        },
+        verdict=Verdict.PARTIAL,
+        subject="⚠️ Backup partially failed",
+    )
+}
 _BARE = Alert(labels={"alertname": "Bare"}, fingerprint="23456789abcdef01")
 
 
@@ -40,7 +88,7 @@ def samples() -> tuple[Delivery, ...]:
     over = _resolve(_FAILED)
     return (
         _delivery(1, (_FAILED,)),
-        _delivery(2, (_FAILED, _PARTIAL, _resolve(_PARTIAL))),
+        _delivery(2, (_FAILED, _PARTIAL, _resolve(_PARTIAL)), _FACTS, ("root_cause: a sample of a note",)),
         _delivery(3, (over,)),
         _delivery(4, (_BARE,)),
     )
@@ -58,7 +106,12 @@ def _resolve(alert: Alert) -> Alert:
     )
 
 
-def _delivery(number: int, alerts: tuple[Alert, ...]) -> Delivery:
+def _delivery(
+    number: int,
+    alerts: tuple[Alert, ...],
+    facts: Mapping[str, Finding] = _NOTHING,
+    notes: tuple[str, ...] = (),
+) -> Delivery:
     message = Message(
         id=f"00000000-0000-7000-8000-00000000000{number}",
         received=1767323045.0,
@@ -71,4 +124,10 @@ def _delivery(number: int, alerts: tuple[Alert, ...]) -> Delivery:
         external_url="https://alertmanager.example.com",
         notification_reason="first notification",
     )
-    return Delivery(id=f"00000000-0000-5000-8000-00000000000{number}", message=message, channel="sample")
+    return Delivery(
+        id=f"00000000-0000-5000-8000-00000000000{number}",
+        message=message,
+        channel="sample",
+        facts={kind: msgspec.to_builtins(found) for kind, found in facts.items()},
+        notes=notes,
+    )

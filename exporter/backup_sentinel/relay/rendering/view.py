@@ -4,6 +4,8 @@ from typing import Any
 
 from backup_sentinel.relay.message import Alert, Delivery
 
+from .merging import AlertView, merge
+
 
 class Labels(dict[str, str]):
     """Labels or annotations: one that is not there is "", as in templates of Alertmanager."""
@@ -16,18 +18,22 @@ def view(delivery: Delivery) -> dict[str, Any]:
     """Return the variables of a template.
 
     `alerts`, `firing` and `resolved` are lists of alerts with status, name, severity, type, labels, annotations,
-    starts_at, ends_at (RFC 3339 or none), generator_url and fingerprint; `labels` and `annotations` are what all
-    alerts have in common.
+    starts_at, ends_at (RFC 3339 or none), generator_url and fingerprint, and beside these the fields of
+    `AlertFinding` that enrichers filled; `labels` and `annotations` are what all alerts have in common.
     """
     message = delivery.message
-    alerts = [_alert(alert) for alert in message.alerts]
+    merged = merge(delivery.facts)
+    alerts = [
+        AlertView({**merged.alerts.get(alert.fingerprint, {}), **_alert(alert)}) for alert in message.alerts
+    ]
     return {
         "id": delivery.id,
         "channel": delivery.channel,
         "status": message.status.value,
         "type": message.type.value,
         "severity": message.severity,
-        "title": title(delivery),
+        "title": " ".join([*merged.subjects, title(delivery)]),
+        "verdict": merged.verdict,
         "alerts": alerts,
         "firing": [alert for alert in alerts if alert["status"] == "firing"],
         "resolved": [alert for alert in alerts if alert["status"] == "resolved"],
@@ -47,7 +53,7 @@ def view(delivery: Delivery) -> dict[str, Any]:
 
 
 def title(delivery: Delivery) -> str:
-    """Return one line: status, number of firing alerts, the alert's name, and what the group has in common."""
+    """Return one line, without what enrichers found: status, number of firing alerts, the alert's name, and what the group has in common."""
     message = delivery.message
     count = len(message.firing)
     mark = f"FIRING:{count}" if count else "RESOLVED"

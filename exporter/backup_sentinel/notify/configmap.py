@@ -1,0 +1,137 @@
+"""The record in a ConfigMap beside the process. It is only written as it was read: others may have written meanwhile."""
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from backup_sentinel.errors import ApiError, OutageReason
+from backup_sentinel.kube.client import Client
+
+from .record import Record, entries
+from .settings import RecordSettings
+from .shelf import RecordError, recover
+
+_log = logging.getLogger("backup_sentinel.notify")
+
+LIMIT = 1 << 20
+"""Bytes of all values of a ConfigMap (kubernetes/pkg/apis/core/validation: ValidateConfigMap)."""
+TRIES = 5
+BUSY = f"the record was written by another process {TRIES} times in a row"
+LABELS = {
+    "app.kubernetes.io/name": "backup-sentinel",
+    "app.kubernetes.io/component": "notify",
+    # Restored elsewhere it would keep another cluster's failures from being told.
+    "velero.io/exclude-from-backup": "true",
+}
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _ConfigMap(msgspec.Struct):
+    metadata: _Metadata
+    data: dict[str, str] = {}
+
+
+class ConfigMapShelf:
+    """One ConfigMap, made by the process itself: chart tools would reset it at each upgrade."""
+
+    def __init__(self, client: Client, namespace: str, settings: RecordSettings) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._settings = settings
+        self._version: str | None = None
+
+    async def load(self) -> Record:
+        """Return the record, or, where there is none yet, what another alerter has left."""
+        found = await self._get(self._settings.name)
+        self._version = None if found is None else found.metadata.resource_version
+        if found is None or "sent" not in found.data:
+            return await self._inherit()
+        return recover(found.data, f"ConfigMap {self._namespace}/{self._settings.name}")
+
+    async def save(self, record: Record) -> None:
+        """Write the record if the ConfigMap is as it was read; else merge what it is now, and try again."""
+        for _ in range(TRIES):
+            if await self._write(record):
+                return
+            record.merge(await self.load())
+        raise RecordError(BUSY)
+
+    async def edit(self, change: Callable[[Record], object]) -> None:
+        """Read the record, change it and write it; anew where another process was faster."""
+        for _ in range(TRIES):
+            record = await self.load()
+            change(record)
+            if await self._write(record):
+                return
+        raise RecordError(BUSY)
+
+    async def close(self) -> None:
+        """Close the connections to the cluster."""
+        await self._client.close()
+
+    async def _inherit(self) -> Record:
+        name = self._settings.import_from
+        try:
+            found = await self._get(name)
+        except ApiError as error:
+            if error.reason is not OutageReason.FORBIDDEN:
+                raise
+            return Record()
+        if found is None:
+            return Record()
+        try:
+            sent = entries(found.data.get("sent", ""))
+        except (msgspec.MsgspecError, ValueError) as error:
+            _log.warning("nothing taken over", extra={"configmap": name, "error": str(error)})
+            return Record()
+        _log.info("record of another alerter taken over", extra={"configmap": name, "entries": len(sent)})
+        return Record(sent=sent)
+
+    async def _get(self, name: str) -> _ConfigMap | None:
+        try:
+            body = await self._client.get(self._path(name))
+        except ApiError as error:
+            if error.reason is OutageReason.NOT_SERVED:
+                return None
+            raise
+        return _decode(body)
+
+    async def _write(self, record: Record) -> bool:
+        """Write; return False if the object came, changed or went meanwhile."""
+        texts, name = record.texts(), self._settings.name
+        size = sum(len(text.encode()) for text in texts.values())
+        if size > LIMIT:
+            raise RecordError(f"the record needs {size} bytes; a ConfigMap holds {LIMIT}")
+        if self._version is None:
+            metadata: dict[str, object] = {"name": name, "namespace": self._namespace, "labels": LABELS}
+            method, path, kind = "POST", self._path(), "application/json"
+            manifest: dict[str, object] = {"apiVersion": "v1", "kind": "ConfigMap"}
+        else:
+            metadata = {"resourceVersion": self._version}
+            method, path, kind = "PATCH", self._path(name), "application/merge-patch+json"
+            manifest = {}
+        body = msgspec.json.encode({**manifest, "metadata": metadata, "data": texts})
+        try:
+            answer = await self._client.send(method, path, body, content_type=kind)
+        except ApiError as error:
+            # 404 to a POST: there is no such namespace.
+            if error.status == 409 or (error.status == 404 and self._version is not None):
+                return False
+            raise
+        self._version = _decode(answer).metadata.resource_version
+        return True
+
+    def _path(self, name: str = "") -> str:
+        path = f"/api/v1/namespaces/{self._namespace}/configmaps"
+        return f"{path}/{name}" if name else path
+
+
+def _decode(body: bytes) -> _ConfigMap:
+    try:
+        return msgspec.json.decode(body, type=_ConfigMap)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"the API server answered with something else than was asked: {error}") from error

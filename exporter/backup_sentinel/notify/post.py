@@ -1,0 +1,81 @@
+"""One attempt with each channel: for the pass that waits for the answers and has no outbox."""
+
+import logging
+from collections.abc import Sequence
+
+from backup_sentinel.relay.channels import Channel, ChannelSettings
+from backup_sentinel.relay.courier import attempt
+from backup_sentinel.relay.message import Delivery, Message
+from backup_sentinel.relay.outbox import delivery_id
+from backup_sentinel.relay.rendering import Rendering
+from backup_sentinel.secret import mask
+
+from .channels import digests
+from .desk import Desk
+from .incident import Incident
+from .settings import NotifySettings
+from .wording import by_schedule, digest_key, message
+
+_log = logging.getLogger("backup_sentinel.notify")
+
+
+class Post:
+    """The channels, open. Raises what a channel raises when it is opened: SentinelError."""
+
+    def __init__(self, settings: NotifySettings, channels: Sequence[ChannelSettings]) -> None:
+        rendering = Rendering()
+        self._settings = settings
+        self._channels: list[tuple[ChannelSettings, Channel]] = [
+            (one, one.open(rendering)) for one in channels
+        ]
+
+    async def deliver(self, desk: Desk, now: float, notes: Sequence[str] = ()) -> bool:
+        """Tell every channel what is due; return whether all of them took all of it. The record is marked as it goes.
+
+        `notes` are sentences that go with every message.
+        """
+        everybody = [settings.name for settings, _ in self._channels]
+        well = True
+        for settings, channel in self._channels:
+            due = desk.due(settings.name)
+            for key, incidents in batches(self._settings, settings, due, now):
+                if await self._send(settings, channel, message(key, incidents, now), notes):
+                    desk.settle(incidents, [settings.name], everybody)
+                else:
+                    well = False
+        return well
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for _, channel in self._channels:
+            await channel.close()
+
+    @staticmethod
+    async def _send(
+        settings: ChannelSettings, channel: Channel, whole: Message, notes: Sequence[str]
+    ) -> bool:
+        """Try once; return whether it was taken, or is not wanted by the channel's filter."""
+        wanted = settings.filter.apply(whole)
+        if wanted is None:
+            return True
+        identity = delivery_id(wanted.id, settings.name)
+        fields = {"channel": settings.name, "id": identity}
+        _log.info("Sending notification", extra={**fields, "alerts": len(wanted.alerts)})
+        delivery = Delivery(id=identity, message=wanted, channel=settings.name, notes=tuple(notes))
+        error = await attempt(settings, channel, delivery)
+        if error is None:
+            return True
+        text = mask(str(error), settings.secrets())
+        _log.error("delivery failed", extra={**fields, "reason": error.reason.value, "error": text})
+        return False
+
+
+def batches(
+    settings: NotifySettings, channel: ChannelSettings, incidents: list[Incident], now: float
+) -> list[tuple[str, list[Incident]]]:
+    """Return what goes into each message of a channel, by the message's group."""
+    if not incidents:
+        return []
+    if digests(settings, channel):
+        return [(digest_key(now), incidents)]
+    return list(by_schedule(incidents).items())

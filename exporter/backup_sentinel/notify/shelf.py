@@ -1,0 +1,47 @@
+"""What keeps the record, and what becomes of one that cannot be read."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from backup_sentinel.errors import SentinelError
+
+from .record import CorruptRecordError, Record
+
+_log = logging.getLogger("backup_sentinel.notify")
+
+
+class RecordError(SentinelError):
+    """The record cannot be read or written."""
+
+
+class Shelf(Protocol):
+    """Keeps the record."""
+
+    async def load(self) -> Record:
+        """Return the record; an empty one where there is none. Raises ApiError, RecordError."""
+
+    async def save(self, record: Record) -> None:
+        """Write the record; what another process has noted meanwhile is merged into it. Raises ApiError, RecordError."""
+
+    async def edit(self, change: Callable[[Record], object]) -> None:
+        """Read the record, change it and write it, as one; `change` may be called again. Raises ApiError, RecordError."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+def recover(texts: Mapping[str, str], where: str) -> Record:
+    """Return the record of some texts; an empty one where they cannot be read, which the log tells."""
+    try:
+        return Record.read(texts)
+    except CorruptRecordError as error:
+        return lost(where, str(error))
+
+
+def lost(where: str, why: str) -> Record:
+    """Begin anew where the record cannot be read: something told twice is better than something not told."""
+    _log.error(
+        "the record of what was sent cannot be read; it begins anew", extra={"record": where, "error": why}
+    )
+    return Record()
