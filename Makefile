@@ -64,6 +64,11 @@ screenshots: $(VENV)/dev ## Take the pictures of the documentation from the demo
 generate: $(VENV)/runtime ## Write all generated files anew.
 	@$(BIN)/backup-sentinel generate all
 
+.PHONY: manifests
+manifests: $(VENV)/dev ## Write the manifests for those without Helm anew, from the chart; needs Go.
+	@$(PYTHON) tests/tools/build helm
+	@PYTHONPATH=tests $(BIN)/python -m chart.plain
+
 .PHONY: clean
 clean: ## Remove what was installed and built.
 	@rm -rf $(VENV) .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

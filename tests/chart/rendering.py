@@ -19,6 +19,7 @@ CHART = ROOT / "charts" / "backup-sentinel"
 CASES = tuple(sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml")))
 RELEASE, NAMESPACE = "watch-dog", "monitoring"
 NOWHERE = "/nonexistent"
+WORKLOADS = {"CronJob", "Deployment", "StatefulSet"}
 
 Manifest = dict[str, Any]
 
@@ -78,43 +79,63 @@ def kinds(manifests: Sequence[Manifest]) -> list[str]:
     return [manifest["kind"] for manifest in manifests]
 
 
-def find(manifests: Sequence[Manifest], kind: str, suffix: str = "") -> Manifest:
-    """Return the one manifest of a kind, or the one whose name ends so."""
+def find(manifests: Sequence[Manifest], kind: str, suffix: str = "", component: str = "") -> Manifest:
+    """Return the one manifest of a kind, or the one whose name ends so or that belongs to a component."""
     found = [
         manifest
         for manifest in manifests
-        if manifest["kind"] == kind and manifest["metadata"]["name"].endswith(suffix)
+        if manifest["kind"] == kind
+        and manifest["metadata"]["name"].endswith(suffix)
+        and (not component or component_of(manifest) == component)
     ]
     assert len(found) == 1, f"{len(found)} of kind {kind}"
     return found[0]
 
 
-def workload(manifests: Sequence[Manifest]) -> Manifest:
-    """Return the Deployment or StatefulSet."""
-    found = [manifest for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet"}]
+def component_of(manifest: Manifest) -> str:
+    """Return what a manifest belongs to: exporter, relay, notify, rules, dashboards; "" for further manifests."""
+    label: str = manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component", "")
+    return label
+
+
+def workload(manifests: Sequence[Manifest], component: str = "exporter") -> Manifest:
+    """Return the Deployment, StatefulSet or CronJob of a component."""
+    found = [
+        manifest
+        for manifest in manifests
+        if manifest["kind"] in WORKLOADS and component_of(manifest) == component
+    ]
     assert len(found) == 1
     return found[0]
 
 
-def pod(manifests: Sequence[Manifest]) -> Manifest:
-    """Return the specification of the pods."""
-    spec: Manifest = workload(manifests)["spec"]["template"]["spec"]
-    return spec
-
-
-def container(manifests: Sequence[Manifest]) -> Manifest:
-    """Return the exporter's container."""
-    found: Manifest = pod(manifests)["containers"][0]
-    assert found["name"] == "exporter"
+def template(manifests: Sequence[Manifest], component: str = "exporter") -> Manifest:
+    """Return what the pods of a component are made from."""
+    spec = workload(manifests, component)["spec"]
+    found: Manifest = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
     return found
 
 
-def configuration(manifests: Sequence[Manifest]) -> str:
-    """Return the text of the exporter's configuration."""
+def pod(manifests: Sequence[Manifest], component: str = "exporter") -> Manifest:
+    """Return the specification of the pods of a component."""
+    spec: Manifest = template(manifests, component)["spec"]
+    return spec
+
+
+def container(manifests: Sequence[Manifest], component: str = "exporter") -> Manifest:
+    """Return the container of a component."""
+    found: Manifest = pod(manifests, component)["containers"][0]
+    assert found["name"] == component
+    return found
+
+
+def configuration(manifests: Sequence[Manifest], component: str = "exporter") -> str:
+    """Return the text of a component's configuration."""
     found = [
         manifest
         for manifest in manifests
         if manifest["kind"] in {"ConfigMap", "Secret"}
+        and component_of(manifest) == component
         and "config.yaml" in {**manifest.get("data", {}), **manifest.get("stringData", {})}
     ]
     assert len(found) == 1

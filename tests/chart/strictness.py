@@ -1,4 +1,4 @@
-"""The schemas of Kubernetes and of the Prometheus operator, and how they refuse what they do not know."""
+"""The schemas of Kubernetes and of the Prometheus and the Grafana operator, and how they refuse what they do not know."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.process import TOOLS
 SCHEMAS = TOOLS.parent / "schemas"
 """Made by tests/tools/kubeconform/schemas, which `make tools` runs."""
 
-VERSIONS = ("1.25.16", "1.31.14", "1.36.3")
-"""Versions of Kubernetes: the oldest the chart supports, one in between, the newest whose module can be fetched."""
+VERSIONS = ("1.25.16", "1.31.14", "1.36.3", "1.37.1")
+"""Versions of Kubernetes: the oldest the chart supports, two in between, the newest whose module can be fetched."""
 
 
 def read(name: str) -> dict[str, Any]:
@@ -70,3 +70,8 @@ def bare(part: Any, *, named: bool = False) -> Any:
 def definitions_of_the_operator() -> dict[str, Any]:
     """Return the CustomResourceDefinitions by name."""
     return read("monitoring.coreos.com.json")
+
+
+def definitions_of_all_operators() -> dict[str, Any]:
+    """Return those of the Grafana operator as well."""
+    return {**definitions_of_the_operator(), **read("grafana.integreatly.org.json")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import pytest
 import yaml
 
 from backup_sentinel import __version__
+from backup_sentinel.config import parse
 from backup_sentinel.generate.artefacts import Source, collect
 from backup_sentinel.generate.chart import CHART as FOLDER
 from backup_sentinel.generate.chart import switches
-from backup_sentinel.generate.chart_text import nodes
-from chart.rendering import CASES, CHART, NAMESPACE, ROOT, arguments_of, helm, run_all
+from backup_sentinel.generate.chart_text import Node, nodes
+from chart.rendering import CASES, CHART, NAMESPACE, ROOT, arguments_of, configuration, helm, run_all
 
 TEMPLATES = "\n".join(path.read_text("utf-8") for path in sorted((CHART / "templates").rglob("*.*")))
 ELSEWHERE = {"enabled", "global"}
@@ -50,8 +51,16 @@ def test_the_chart_describes_itself() -> None:
 def test_every_value_is_used(section: str) -> None:
     """By its path, or by its name below the section: templates say `with .Values.section`."""
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    assert re.search(rf"(Values|\$values)\.{section}\b", TEMPLATES)
-    handed_over = ("config", "prometheusRule.groups", "livenessProbe", "readinessProbe", "strategy")
+    assert re.search(rf"(Values|\$values|\$shared)\.{section}\b", TEMPLATES)
+    handed_over = (
+        "config",
+        "livenessProbe",
+        "prometheusRule.groups",
+        "readinessProbe",
+        "relay.livenessProbe",
+        "relay.readinessProbe",
+        "strategy",
+    )
     for path in keys(values[section], section):
         if not path.startswith(handed_over):
             name = path.rpartition(".")[2]
@@ -60,7 +69,7 @@ def test_every_value_is_used(section: str) -> None:
 
 def test_templates_use_no_unknown_value() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
-    for found in re.findall(r"(?:Values|\$values)\.([A-Za-z]+)(?:\.([A-Za-z]+))?", TEMPLATES):
+    for found in re.findall(r"(?:Values|\$shared)\.([A-Za-z]+)(?:\.([A-Za-z]+))?", TEMPLATES):
         section, field = found
         assert section in values or section in ELSEWHERE
         if field and section in values and section != "config":
@@ -86,15 +95,30 @@ def test_everything_generated_is_in_the_folder_of_the_chart() -> None:
     assert all(path.startswith(f"{FOLDER}/") for path in paths)
 
 
+def examples(found: Iterable[Node]) -> Iterator[tuple[str, Any]]:
+    """Yield the examples that stand below values, by the path of the value."""
+    for node in found:
+        if node.example:
+            yield node.path, yaml.safe_load(node.example)
+        yield from examples(node.children)
+
+
 def test_examples_in_the_values_are_valid() -> None:
-    """What stands below a value as a comment can be taken over as it is."""
-    text = (CHART / "values.yaml").read_text("utf-8")
-    examples = {}
-    for match in re.finditer(r"^(\w+): (?:\{\}|\[\])\n((?:#   .*\n)+)", text, re.MULTILINE):
-        examples[match[1]] = yaml.safe_load(re.sub(r"^#   ", "", match[2], flags=re.MULTILINE))
-    assert {"config", "env", "extraManifests", "resources"} <= set(examples)
-    done = helm("template", *arguments_of("default"), f"--set-json={json.dumps(examples)}")
+    """What stands below a value as a comment can be taken over as it is, all of them together."""
+    given: dict[str, Any] = {"relay": {"enabled": True}, "notify": {"enabled": True}}
+    found = dict(examples(nodes(())))
+    assert {"config", "env", "extraManifests", "notify.config", "relay.config", "resources"} <= set(found)
+    for path, example in found.items():
+        *sections, key = path.split(".")
+        part = given
+        for section in sections:
+            part = part.setdefault(section, {})
+        part[key] = example
+    done = helm("template", *arguments_of("default"), f"--set-json={json.dumps(given)}")
     assert done.returncode == 0, done.stderr
+    manifests = [one for one in yaml.safe_load_all(done.stdout) if one]
+    for component in ("exporter", "relay", "notify"):
+        parse(configuration(manifests, component), component)
 
 
 def test_it_can_be_a_dependency_of_another_chart(tmp_path: Path) -> None:
@@ -143,6 +167,24 @@ def test_notes_tell_what_is_watched_and_how_to_look() -> None:
     assert "https://localhost:9950/" in notes()["web"]
     assert "The kubelet cannot log in" in notes()["certificates"]
     assert "The kubelet cannot log in" not in notes()["web"]
+
+
+def test_notes_tell_how_alertmanager_reaches_the_relay() -> None:
+    done = helm("install", *arguments_of("default"), "--dry-run=client", "--set=relay.enabled=true")
+    assert f"url: http://watch-dog-backup-sentinel-relay.{NAMESPACE}.svc:9951/alertmanager" in done.stdout
+    assert "Everybody who reaches the relay may send" in done.stdout
+    assert "webhook_configs" not in notes()["relay"]
+    assert "Everybody" not in notes()["relay"]
+    assert "alertmanagerConfigMatcherStrategy" in notes()["relay"]
+
+
+def test_notes_tell_how_to_look_at_once() -> None:
+    assert "job --from=cronjob/watch-dog-backup-sentinel-notify" in notes()["notify"]
+    assert "The exporter does not run" in notes()["notify"]
+    assert "It has no channels" not in notes()["notify"]
+    done = helm("install", *arguments_of("default"), "--dry-run=client", "--set=notify.enabled=true")
+    assert "It has no channels" in done.stdout
+    assert "The exporter does not run" not in done.stdout
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,8 +1,9 @@
-"""Every manifest against the schemas of Kubernetes and of the Prometheus operator."""
+"""Every manifest against the schemas of Kubernetes, of the Prometheus operator and of the Grafana operator."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from chart.rendering import CASES, CHART, NAMESPACE, RELEASE, helm, run_all, text, values_of
-from chart.strictness import VERSIONS, definitions_of_the_operator, read, strict
+from chart.strictness import VERSIONS, definitions_of_all_operators, read, strict
 from support.process import require
 
 
@@ -32,12 +33,13 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
             made = {"$ref": f"#/definitions/{name}", "definitions": definitions}
             (folder / f"v{version}" / f"{kind.lower()}{suffix}.json").write_text(json.dumps(made), "utf-8")
     (folder / "operator").mkdir()
-    for definition in definitions_of_the_operator().values():
+    for definition in definitions_of_all_operators().values():
         spec = definition["spec"]
         for served in spec["versions"]:
             schema = strict(served["schema"]["openAPIV3Schema"])
             schema["properties"]["metadata"] = {"type": "object"}
-            file = f"{spec['names']['kind'].lower()}-monitoring-{served['name']}.json"
+            group = spec["group"].partition(".")[0]
+            file = f"{spec['names']['kind'].lower()}-{group}-{served['name']}.json"
             (folder / "operator" / file).write_text(json.dumps(schema), "utf-8")
     return folder
 
@@ -81,7 +83,7 @@ def test_every_manifest_is_valid(version: str, schemas: Path, tmp_path: Path) ->
         CASES, run_all(lambda case: text(case, f"--kube-version={version}"), CASES), strict=True
     ):
         (tmp_path / f"{case}.yaml").write_text(made, "utf-8")
-        count += made.count("\nkind: ")
+        count += len(re.findall(r"^kind: ", made, re.MULTILINE))
     said = kubeconform(schemas, version, tmp_path)
     assert said["resources"] == []
     assert said["summary"] == {"valid": count, "invalid": 0, "errors": 0, "skipped": 0}
@@ -95,6 +97,11 @@ def test_wrong_manifests_are_found(schemas: Path, tmp_path: Path) -> None:
             "ServiceMonitor",
             {"spec": {"endpoints": [{"intervall": "1m"}], "selector": {}}},
         ),
+        "grafana.integreatly.org/v1beta1": (
+            "GrafanaDashboard",
+            {"spec": {"json": "{}", "instanceSelector": []}},
+        ),
+        "monitoring.coreos.com/v1alpha1": ("AlertmanagerConfig", {"spec": {"route": {"reciever": "x"}}}),
     }
     for number, (api, (kind, rest)) in enumerate(wrong.items()):
         manifest = {"apiVersion": api, "kind": kind, "metadata": {"name": "wrong"}, **rest}

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from backup_sentinel.clock import Clock
+from backup_sentinel.config import parse
 from backup_sentinel.export.archive import ConfigMaps
 from backup_sentinel.export.profile import load_profiles
 from backup_sentinel.export.store import SavedCluster
 from backup_sentinel.kube.access import Access
 from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.settings import ClusterSettings
-from chart.rendering import CASES, NAMESPACE, Manifest, render
-from chart.strictness import definitions_of_the_operator
+from chart.rendering import CASES, NAMESPACE, Manifest, configuration, render
+from chart.strictness import definitions_of_all_operators
 from support.apiserver import ApiServer, Rule
 from support.crds import definitions
 from support.exporter import Exporter
@@ -23,7 +24,9 @@ from support.exporter import Exporter
 pytestmark = pytest.mark.e2e
 
 PLURALS = {
+    "AlertmanagerConfig": ("monitoring.coreos.com", "v1alpha1", "alertmanagerconfigs"),
     "ConfigMap": ("", "v1", "configmaps"),
+    "GrafanaDashboard": ("grafana.integreatly.org", "v1beta1", "grafanadashboards"),
     "PodMonitor": ("monitoring.coreos.com", "v1", "podmonitors"),
     "PrometheusRule": ("monitoring.coreos.com", "v1", "prometheusrules"),
     "Secret": ("", "v1", "secrets"),
@@ -34,7 +37,7 @@ PLURALS = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with ApiServer(tmp_path_factory.mktemp("apiserver"), check_namespaces=False) as running:
-        for definition in definitions_of_the_operator().values():
+        for definition in definitions_of_all_operators().values():
             running.apply_crd(definition)
         [velero] = load_profiles(operators=("velero",))
         for definition in definitions(velero).values():
@@ -88,8 +91,10 @@ def test_the_rights_are_enough_to_watch_and_to_remember(case: str, server: ApiSe
         exporter.wait_ready()
         assert exporter.value("backup_sentinel_cluster_up", cluster="prod") == 1
         readable = exporter.samples("backup_sentinel_resource_up", cluster="prod")
-    [velero] = load_profiles(operators=("velero",))
-    assert len(readable) == len(velero.resources)
+    # What the server has: the resources of Velero, and Jobs and CronJobs, which every cluster has.
+    present = load_profiles(operators=("velero", "jobs"))
+    wanted = {resource.name for profile in present for resource in profile.resources}
+    assert {labels["resource"] for labels, _ in readable} == wanted
     assert {value for _, value in readable} == {1}
 
 
@@ -98,8 +103,9 @@ async def test_the_rights_are_enough_for_the_state(server: ApiServer) -> None:
     home = ClusterSettings(api_url=server.url, token="state", ca_file=str(server.ca_file))
     server.ensure_namespace("kube-system")
     server.ensure_namespace(NAMESPACE)
+    name = parse(configuration(render())).state.name
     for _ in range(2):  # The first creates the object, the second changes it.
-        archive = ConfigMaps(Client(Access(home, Clock()), Clock()), NAMESPACE)
+        archive = ConfigMaps(Client(Access(home, Clock()), Clock()), NAMESPACE, name)
         try:
             await archive.load("prod")
             await archive.save(SavedCluster(version=1, cluster="prod"))
@@ -118,7 +124,8 @@ def test_the_rights_are_no_more(server: ApiServer) -> None:
         ("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets"),
         ("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps"),
         ("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps/another"),
-        ("DELETE", f"/api/v1/namespaces/{NAMESPACE}/configmaps/backup-sentinel-state-0"),
+        ("DELETE", f"/api/v1/namespaces/{NAMESPACE}/configmaps/watch-dog-backup-sentinel-state-0"),
+        ("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps/another-release-backup-sentinel-state-0"),
         ("POST", "/api/v1/namespaces/default/configmaps"),
         ("GET", "/api/v1/namespaces"),
         ("GET", "/api/v1/namespaces/default"),

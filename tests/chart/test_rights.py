@@ -6,12 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import yaml
 
 from backup_sentinel import service
-from backup_sentinel.config import Config
+from backup_sentinel.config import Config, parse
 from backup_sentinel.export.archive import ConfigMaps
 from backup_sentinel.generate import rbac, remote
-from chart.rendering import CASES, Manifest, configuration, find, kinds, render
+from backup_sentinel.generate.chart_rights import units
+from backup_sentinel.relay.enrichers import kinds as kinds_of_enrichers
+from chart.rendering import (
+    CASES,
+    CHART,
+    Manifest,
+    component_of,
+    configuration,
+    find,
+    kinds,
+    pod,
+    render,
+    workload,
+)
 
 READING = {"get", "list", "watch"}
 
@@ -63,31 +77,62 @@ def test_state_is_written_to_the_config_maps_of_the_exporter_only() -> None:
     assert create == {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}
     assert change["resources"] == ["configmaps"]
     assert change["verbs"] == ["get", "patch"]
-    archive = ConfigMaps(None, "monitoring")  # type: ignore[arg-type] # asked for names only
+    name = parse(configuration(render())).state.name
+    assert name == "watch-dog-backup-sentinel-state"
+    archive = ConfigMaps(None, "monitoring", name)  # type: ignore[arg-type] # asked for names only
     assert {archive._map(f"cluster-{number}") for number in range(500)} == set(change["resourceNames"])
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_only_the_state_is_ever_written(case: str) -> None:
+def test_only_what_is_remembered_is_ever_written(case: str) -> None:
+    """Besides, an enricher asks Velero for a file, which an option of its own switches on."""
     for _, name, _, rules in roles(render(case)):
         for rule in rules:
             assert "*" not in [*rule["resources"], *rule["apiGroups"], *rule["verbs"]]
-            assert set(rule["verbs"]) <= READING or name.endswith("-state")
+            if rule["resources"] == ["downloadrequests"]:
+                assert (case, rule["verbs"]) == ("relay", ["create", "get", "delete"])
+            else:
+                assert set(rule["verbs"]) <= READING or name.endswith(("-state", "-sent"))
+
+
+def test_files_of_velero_are_asked_for_with_the_option_only() -> None:
+    off = render("relay", "--set=relay.config.relay.enrichers[1].results.enabled=false")
+    for manifests, expected in ((render("relay"), True), (off, False)):
+        granted = rights(find(manifests, "ClusterRole", "-relay")["rules"])
+        assert (("velero.io", "downloadrequests", "create") in granted) is expected
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_each_role_is_bound_to_the_account_of_the_pods(case: str) -> None:
+def test_each_role_is_bound_to_the_accounts_of_its_pods(case: str) -> None:
     manifests = render(case)
     bound = []
     for manifest in manifests:
         if manifest["kind"] in {"RoleBinding", "ClusterRoleBinding"}:
-            (subject,) = manifest["subjects"]
-            account = find(manifests, "ServiceAccount")["metadata"]
-            assert (subject["name"], subject["namespace"]) == (account["name"], account["namespace"])
+            component = component_of(manifest)
+            accounts = [(pod_account(manifests, component), namespace_of(manifests, component))]
+            if component == "exporter" and manifest["roleRef"]["name"].endswith(("sentinel", "-clusters")):
+                accounts += [
+                    (pod_account(manifests, "notify"), namespace_of(manifests, "notify"))
+                    for one in manifests
+                    if one["kind"] == "CronJob"
+                ]
+            assert [(one["name"], one["namespace"]) for one in manifest["subjects"]] == accounts
             kind = manifest["kind"].removesuffix("Binding")
             assert manifest["roleRef"]["kind"] == kind
             bound.append((kind, manifest["roleRef"]["name"], manifest["metadata"].get("namespace", "")))
     assert sorted(bound) == sorted(found[:3] for found in roles(manifests))
+
+
+def pod_account(manifests: Sequence[Manifest], component: str) -> str:
+    """Return the account that the pods of a component have."""
+    found: str = pod(manifests, component)["serviceAccountName"]
+    return found
+
+
+def namespace_of(manifests: Sequence[Manifest], component: str) -> str:
+    """Return where a component runs."""
+    found: str = workload(manifests, component)["metadata"]["namespace"]
+    return found
 
 
 def test_watched_namespaces_need_no_cluster_role() -> None:
@@ -128,6 +173,108 @@ def test_secrets_are_read_where_clusters_are_looked_for() -> None:
     assert places["fleet"] == remote.secret_reader()[0]["rules"]
     assert find(render("shards"), "Role", "-clusters")["metadata"]["namespace"] == "monitoring"
     assert not any(name.endswith("-clusters") for _, name, _, _ in roles(render()))
+
+
+def test_a_state_may_have_another_name() -> None:
+    change = find(render("default", "--set=config.state.name=old"), "Role", "-state")["rules"][1]
+    assert change["resourceNames"] == [f"old-{digit:x}" for digit in range(16)]
+
+
+def test_the_operators_that_are_asked_for_narrow_the_rights() -> None:
+    (rule,) = find(render("default", "--set=config.export.operators={velero}"), "ClusterRole", "sentinel")[
+        "rules"
+    ]
+    assert rule["apiGroups"] == ["velero.io"]
+    assert set(rule["verbs"]) == READING
+
+
+def test_nothing_that_may_hold_secrets_is_read_for_the_operators() -> None:
+    granted = rights(find(render(), "ClusterRole", "sentinel")["rules"])
+    core = {resource for group, resource, _ in granted if group == ""}
+    assert core == {"events"}, "the README says what is read of the core group, and why"
+
+
+def test_the_relay_has_no_rights_without_an_enricher_that_needs_some() -> None:
+    manifests = render("relay", '--set-json=relay.config.relay.enrichers=[{"type":"links"}]')
+    account = find(manifests, "ServiceAccount", component="relay")
+    assert account["automountServiceAccountToken"] is False
+    assert pod(manifests, "relay")["automountServiceAccountToken"] is False
+    assert not [one for one in manifests if "Role" in one["kind"] and component_of(one) == "relay"]
+    assert "clusters" not in yaml.safe_load(configuration(manifests, "relay"))
+
+
+def test_the_relay_reads_for_its_enrichers() -> None:
+    """What the profiles read, but for the watches, and what the enrichers declare."""
+    manifests = render("relay")
+    granted = rights(find(manifests, "ClusterRole", "-relay")["rules"])
+    reading = {
+        one for one in rights(find(manifests, "ClusterRole", "sentinel")["rules"]) if one[2] != "watch"
+    }
+    declared = {
+        (right.group, resource, verb)
+        for right in kinds_of_enrichers()["root_cause"].rights
+        for resource in right.resources
+        for verb in right.verbs
+    }
+    assert declared
+    assert granted == reading | declared
+    assert pod(manifests, "relay")["automountServiceAccountToken"] is True
+
+
+def test_an_exporter_that_is_asked_needs_no_rights() -> None:
+    asked = '[{"type":"backup_state","exporter":{"url":"http://exporter.example.org:9950"}}]'
+    manifests = render("relay", f"--set-json=relay.config.relay.enrichers={asked}")
+    assert not [one for one in manifests if "Role" in one["kind"] and component_of(one) == "relay"]
+
+
+def test_the_relay_asks_the_clusters_of_the_exporter() -> None:
+    (cluster,) = parse(configuration(render("relay"), "relay")).clusters
+    assert (cluster.name, cluster.in_cluster) == ("prod-eu", True)
+
+
+def test_the_relay_reads_in_the_namespaces_that_are_watched() -> None:
+    manifests = render("relay", "--set=namespaces={velero,oadp}")
+    places = {place for kind, name, place, _ in roles(manifests) if name.endswith("-relay")}
+    assert places == {"oadp", "velero"}
+
+
+def test_clusters_elsewhere_need_no_rights_here() -> None:
+    elsewhere = '[{"name":"prod-us","api_url":"https://prod-us.example.org:6443"}]'
+    manifests = render("relay", f"--set-json=relay.config.clusters={elsewhere}")
+    assert not [name for _, name, _, _ in roles(manifests) if name.endswith("-relay")]
+    assert pod(manifests, "relay")["automountServiceAccountToken"] is False
+
+
+def test_rights_of_units_are_those_they_declare() -> None:
+    known = yaml.safe_load((CHART / "files" / "rights.yaml").read_text("utf-8"))
+    for section, kinds_ in units().items():
+        for name, kind in kinds_.items():
+            needs = known[section].get(name, {"operators": False, "rights": []})
+            assert needs["operators"] is getattr(kind, "reads_operators", False)
+            rules = [entry["rule"] for entry in needs["rights"]]
+            assert rules == [
+                {"apiGroups": [right.group], "resources": [*right.resources], "verbs": [*right.verbs]}
+                for right in kind.rights
+            ]
+
+
+def test_who_notifies_reads_what_the_exporter_reads_and_keeps_its_record() -> None:
+    manifests = render("notify")
+    record = parse(configuration(manifests, "notify")).notify.record
+    create, change, inherit = find(manifests, "Role", "-sent")["rules"]
+    assert create["verbs"] == ["create"]
+    assert (change["resourceNames"], change["verbs"]) == ([record.name], ["get", "patch"])
+    assert (inherit["resourceNames"], inherit["verbs"]) == (["other-alerter-sent"], ["get"])
+    assert record.name == "watch-dog-backup-sentinel-sent"
+    assert not [place for _, name, place, _ in roles(manifests) if name.endswith("-notify")]
+
+
+def test_a_record_that_is_kept_elsewhere_needs_no_rights_here() -> None:
+    for more in (
+        "--set=notify.config.notify.record.cluster=prod-us",
+        '--set-json=notify.config.notify.record={"backend":"file","path":"/data/sent.json"}',
+    ):
+        assert not [name for _, name, _, _ in roles(render("notify", more)) if name.endswith("-sent")]
 
 
 def test_the_state_may_be_elsewhere() -> None:

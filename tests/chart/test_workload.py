@@ -12,20 +12,29 @@ from chart.rendering import (
     CASES,
     CHART,
     NAMESPACE,
+    component_of,
     configuration,
     container,
     find,
     kinds,
     pod,
     render,
+    template,
     text,
     workload,
 )
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_configuration_is_one_that_the_exporter_takes(case: str) -> None:
-    parse(configuration(render(case)), case)
+def test_each_process_takes_its_configuration(case: str) -> None:
+    taken = []
+    for component in ("exporter", "relay", "notify"):
+        if any(
+            component_of(one) == component and one["kind"] in {"ConfigMap", "Secret"} for one in render(case)
+        ):
+            parse(configuration(render(case), component), f"{case}-{component}")
+            taken.append(component)
+    assert taken == ["exporter", *(name for name in ("relay", "notify") if name == case)]
 
 
 def test_the_configuration_arrives_as_it_was_written() -> None:
@@ -72,22 +81,29 @@ def test_shards_are_a_stateful_set_that_agrees_on_their_number() -> None:
     assert Shard.parse(option, {"POD_NAME": name}) == Shard(3, 4)
 
 
-@pytest.mark.parametrize("case", sorted(set(CASES) - {"everything", "quiet"}))
-def test_pods_pass_the_standard_restricted(case: str) -> None:
+PODS = [
+    *((case, "exporter") for case in CASES if case not in {"everything", "quiet"}),
+    *((case, "relay") for case in ("relay", "outbox")),
+    ("notify", "notify"),
+]
+
+
+@pytest.mark.parametrize(("case", "component"), PODS)
+def test_pods_pass_the_standard_restricted(case: str, component: str) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
-    spec = pod(render(case))
+    spec = pod(render(case), component)
     security = spec["securityContext"]
     assert security["runAsNonRoot"] is True
     assert security["runAsUser"] == security["runAsGroup"] == 65534
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-    for made in spec["containers"]:
+    for made in (*spec["containers"], *spec.get("initContainers", ())):
         assert made["securityContext"] == {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         }
-        assert all("hostPort" not in port for port in made["ports"])
+        assert all("hostPort" not in port for port in made.get("ports", ()))
     allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
     assert all(set(volume) - {"name"} <= allowed for volume in spec["volumes"])
     assert {"name": "tmp", "mountPath": "/tmp"} in spec["containers"][0]["volumeMounts"]
@@ -165,9 +181,7 @@ def test_the_port_is_that_of_the_configuration() -> None:
 
 def checksum(*more: str) -> str:
     """Return the checksum that restarts the pods when it changes."""
-    found: str = workload(render("hub", *more))["spec"]["template"]["metadata"]["annotations"][
-        "checksum/config"
-    ]
+    found: str = template(render("hub", *more))["metadata"]["annotations"]["checksum/config"]
     return found
 
 
@@ -211,15 +225,21 @@ def test_image_with_a_digest_and_secrets_to_fetch_it() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_everything_is_labelled_and_the_selectors_agree(case: str) -> None:
     manifests = render(case)
-    made = workload(manifests)
-    selector = made["spec"]["selector"]["matchLabels"]
-    assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(selector)
-    assert selector.items() <= made["spec"]["template"]["metadata"]["labels"].items()
-    assert find(manifests, "Service")["spec"]["selector"] == selector
-    for manifest in manifests:
-        if manifest["kind"] in {"NetworkPolicy", "PodDisruptionBudget"}:
-            spec = manifest["spec"]
-            assert (spec.get("podSelector") or spec["selector"])["matchLabels"] == selector
+    components = {
+        component_of(manifest) for manifest in manifests if manifest["kind"] in {"Deployment", "StatefulSet"}
+    }
+    for component in components:
+        selector = workload(manifests, component)["spec"]["selector"]["matchLabels"]
+        assert not {"helm.sh/chart", "app.kubernetes.io/version"} & set(selector)
+        assert selector.items() <= template(manifests, component)["metadata"]["labels"].items()
+        assert find(manifests, "Service", component=component)["spec"]["selector"] == selector
+        for manifest in manifests:
+            if (
+                manifest["kind"] in {"NetworkPolicy", "PodDisruptionBudget"}
+                and component_of(manifest) == component
+            ):
+                spec = manifest["spec"]
+                assert (spec.get("podSelector") or spec["selector"])["matchLabels"] == selector
     for manifest in manifests:
         if manifest["metadata"]["name"].endswith(("-extra", "-text")):
             continue

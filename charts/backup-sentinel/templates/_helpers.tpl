@@ -17,6 +17,21 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+The full name with a suffix: (list $ "-relay"). Of workloads it has at most 52 characters, which is what a CronJob may have, and
+what a StatefulSet may have so that the hash of a revision fits into a label behind it.
+*/}}
+{{- define "backup-sentinel.suffixed" -}}
+{{- $fullname := include "backup-sentinel.fullname" (index . 0) -}}
+{{- $suffix := index . 1 -}}
+{{- $name := printf "%s%s" $fullname $suffix -}}
+{{- if and (has $suffix (list "-relay" "-notify")) (gt (len $name) 52) -}}
+{{- $left := sub 43 (len $suffix) | int -}}
+{{- $name = printf "%s-%s%s" (trunc $left $fullname | trimSuffix "-") (sha256sum $fullname | trunc 8) $suffix -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
 {{- define "backup-sentinel.namespace" -}}
 {{- default .Release.Namespace .Values.namespaceOverride -}}
 {{- end -}}
@@ -57,13 +72,13 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
 {{/*
-The metadata of a resource. "root" and "component" are required; "suffix" of the name, "namespace", "labels" and
+The metadata of a resource. "root" and "component" are required; "suffix" of the name or the whole "name", "namespace", "labels" and
 "annotations" may be given. A "namespace" of "-" is for what belongs to none.
 */}}
 {{- define "backup-sentinel.metadata" -}}
 {{- $root := .root -}}
 {{- $annotations := mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy (default dict .annotations)) -}}
-name: {{ include "backup-sentinel.fullname" $root }}{{ .suffix }}
+name: {{ default (include "backup-sentinel.suffixed" (list $root (default "" .suffix))) .name }}
 {{- if ne (default "" .namespace) "-" }}
 namespace: {{ default (include "backup-sentinel.namespace" $root) .namespace }}
 {{- end }}

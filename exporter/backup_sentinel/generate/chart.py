@@ -1,19 +1,18 @@
-"""The generated files of the Helm chart: values with their schema and their table, rights by operator, rules."""
+"""The generated files of the Helm chart: values with their schema and their table, rights by operator, rules, dashboards."""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-import msgspec
 import yaml
 
-from backup_sentinel.export.profile import Profile
-
-from . import rbac, rules
+from . import alertmanager, dashboards, rules
 from .artefact import Artefact, fill
-from .chart_text import Switch, explanations, values, values_table
-from .chart_values import ChartValues
+from .chart_rights import operators_table, rights, units_table
+from .chart_schema import schema
+from .chart_text import Switch, values, values_table
 
 if TYPE_CHECKING:
     from .artefacts import Source
@@ -38,21 +37,40 @@ def artefacts(source: "Source") -> Iterator[Artefact]:
     }
     found = switches(bundles)
     yield Artefact(f"{CHART}/values.yaml", values(found))
-    yield Artefact(f"{CHART}/values.schema.json", json.dumps(schema(found), indent=2) + "\n")
+    boards = shown()
+    yield Artefact(f"{CHART}/values.schema.json", json.dumps(schema(found, list(boards)), indent=2) + "\n")
     page = (source.root / CHART / "README.md").read_text(encoding="utf-8")
-    yield Artefact(f"{CHART}/README.md", fill(page, {"values": values_table(found)}))
-    yield Artefact(f"{CHART}/files/rights.yaml", rights(source.profiles))
+    blocks = {
+        "values": values_table(found),
+        "rights": operators_table(source.profiles),
+        "units": units_table(),
+    }
+    yield Artefact(f"{CHART}/README.md", fill(page, blocks))
+    yield Artefact(f"{CHART}/files/rights.yaml", HEADER + rights(source.profiles))
     keys = {switch.group: switch.key for switch in found}
     yield Artefact(f"{CHART}/files/groups.yaml", HEADER + yaml.safe_dump(keys, sort_keys=False))
     for path, text in bundles.items():
         yield Artefact(f"{CHART}/files/rules/{path.removesuffix('.rules.yaml')}.yaml", text)
-
-
-def rights(profiles: Sequence[Profile]) -> str:
-    """Return what the profile of each operator needs to read."""
-    return HEADER + yaml.safe_dump(
-        {profile.operator: rbac.rules([profile]) for profile in profiles}, sort_keys=False
+    for name, text in boards.items():
+        yield Artefact(f"{CHART}/files/dashboards/{name}.json", text)
+    example = (source.root / alertmanager.EXAMPLE).read_text(encoding="utf-8")
+    routes = yaml.safe_load(alertmanager.resource(alertmanager.fill(example, source.profiles)))["spec"]
+    templates = (source.root / alertmanager.FOLDER / "templates/backup-sentinel.tmpl").read_text(
+        encoding="utf-8"
     )
+    yield Artefact(f"{CHART}/files/backup-sentinel.tmpl", templates)
+    yield Artefact(f"{CHART}/files/alertmanagerconfig.yaml", HEADER + yaml.safe_dump(routes, sort_keys=False))
+
+
+def shown() -> dict[str, str]:
+    """Return the dashboards by name, each in one line: `kubectl apply` notes what it applies, in 256 KiB at most."""
+    return {
+        PurePosixPath(board.file).stem.removeprefix("grafana-"): json.dumps(
+            json.loads(dashboards.text(board)), ensure_ascii=False, separators=(",", ":")
+        )
+        + "\n"
+        for board in dashboards.boards()
+    }
 
 
 def switches(bundles: dict[str, str]) -> list[Switch]:
@@ -77,71 +95,6 @@ def switches(bundles: dict[str, str]) -> list[Switch]:
                 )
             )
     return sorted(found, key=lambda switch: (not switch.default, switch.group))
-
-
-def schema(found: Sequence[Switch]) -> dict[str, Any]:
-    """Return the JSON schema (draft-07, the one Helm knows) of the values."""
-    (_,), parts = msgspec.json.schema_components([ChartValues], ref_template="#/definitions/{name}")
-    root = _inline(parts["ChartValues"], parts)
-    _explain(root, ChartValues)
-    rule = root["properties"]["prometheusRule"]["properties"]
-    rule["disabled"]["items"]["enum"] = sorted(alert for switch in found for alert in switch.alerts)
-    rule["groups"] = {
-        "description": "Which groups of rules to load.",
-        "type": "object",
-        "properties": {
-            switch.key: {"description": switch.text, "type": "boolean", "default": switch.default}
-            for switch in found
-        },
-        "additionalProperties": False,
-    }
-    # What charts that have this one as a dependency hand down.
-    root["properties"]["global"] = {
-        "description": "Values of all charts of a release: `imageRegistry` and `imagePullSecrets` are used.",
-        "type": "object",
-    }
-    root["properties"]["enabled"] = {
-        "description": "Not used here: the condition of charts that have this one as a dependency.",
-        "type": "boolean",
-    }
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Values of the chart backup-sentinel",
-        **{key: value for key, value in root.items() if key not in {"title", "description"}},
-    }
-
-
-def _inline(part: Any, parts: dict[str, Any]) -> Any:
-    """Return a schema with references replaced by what they lead to: in draft-07 nothing may stand beside them."""
-    if isinstance(part, list):
-        return [_inline(item, parts) for item in part]
-    if not isinstance(part, dict):
-        return part
-    if "$ref" in part:
-        return _inline(parts[part["$ref"].rpartition("/")[2]], parts)
-    return {key: _inline(value, parts) for key, value in part.items() if not _idle(key, value)}
-
-
-def _idle(key: str, value: Any) -> bool:
-    """Tell whether a keyword says nothing to those who use the chart: names and texts of classes."""
-    return (
-        (key == "title" and isinstance(value, str))
-        or (key == "required" and value == [])
-        or (key == "description" and isinstance(value, str))
-    )
-
-
-def _explain(part: dict[str, Any], struct: type[msgspec.Struct]) -> None:
-    """Add the descriptions of the fields."""
-    texts = explanations(struct)
-    for field in msgspec.structs.fields(struct):
-        about = part["properties"][field.encode_name]
-        for candidate in (field.type, *getattr(field.type, "__args__", ())):
-            if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
-                _explain(about if "properties" in about else about["items"], candidate)
-                about.pop("default", None)  # the fields tell theirs
-        text, _ = texts.get(field.name, ("", ""))
-        part["properties"][field.encode_name] = {**({"description": text} if text else {}), **about}
 
 
 def _camel(name: str) -> str:

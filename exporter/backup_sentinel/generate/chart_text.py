@@ -16,11 +16,15 @@ import yaml
 from backup_sentinel.config import Config
 
 from .artefact import table
+from .chart_notify import NotifyConfig
+from .chart_relay import RelayConfig
 from .chart_values import ChartValues
 
 WIDTH = 110
+FILES = (Config, RelayConfig, NotifyConfig)
+"""Configuration files: values that are handed over as they are."""
 HEADER = """\
-# Default values of backup-sentinel. Generated from exporter/backup_sentinel/generate/chart_values.py by
+# Default values of backup-sentinel. Generated from exporter/backup_sentinel/generate/chart_*.py by
 # `backup-sentinel generate chart`; change that.
 """
 
@@ -93,7 +97,8 @@ def explanations(struct: type[msgspec.Struct]) -> dict[str, tuple[str, str]]:
 
 def inner(kind: Any) -> type[msgspec.Struct] | None:
     """Return the struct that a section of values holds, None for a value."""
-    return kind if inspect.isclass(kind) and issubclass(kind, msgspec.Struct) and kind is not Config else None
+    held = inspect.isclass(kind) and issubclass(kind, msgspec.Struct) and kind not in FILES
+    return kind if held else None
 
 
 def default(field: msgspec.structs.FieldInfo) -> Any:
@@ -102,7 +107,7 @@ def default(field: msgspec.structs.FieldInfo) -> Any:
     if value is msgspec.NODEFAULT:
         assert field.default_factory is not msgspec.NODEFAULT, field.name
         value = field.default_factory()
-    return {} if isinstance(value, Config) else msgspec.to_builtins(value)
+    return {} if isinstance(value, FILES) else msgspec.to_builtins(value)
 
 
 def _nodes(struct: type[msgspec.Struct], prefix: str, switches: Sequence[Switch]) -> Iterator[Node]:

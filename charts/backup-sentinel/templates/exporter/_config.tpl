@@ -1,7 +1,6 @@
 {{/* The exporter's configuration: `config`, and what the chart's own values add to it. */}}
 {{- define "backup-sentinel.config" -}}
 {{- $config := deepCopy .Values.config -}}
-{{- $web := default dict $config.web -}}
 {{- if or .Values.clusterName .Values.namespaces -}}
 {{- if $config.clusters -}}
 {{- fail "\n\nclusterName and namespaces are short for a list config.clusters with one entry, and config.clusters is given. Write them there." -}}
@@ -11,18 +10,42 @@
 {{- with .Values.namespaces }}{{ $_ := set $cluster "namespaces" . }}{{ end -}}
 {{- $_ := set $config "clusters" (list (set $cluster "in_cluster" true)) -}}
 {{- end -}}
-{{- if .Values.webConfig.secretName -}}
-{{- if $web.config_file -}}
-{{- fail "\n\nwebConfig.secretName sets config.web.config_file, which is given too. Leave one of them out." -}}
-{{- end -}}
-{{- $_ := set $config "web" (set $web "config_file" (printf "/etc/backup-sentinel/web/%s" .Values.webConfig.key)) -}}
-{{- end -}}
-{{- if and (or .Values.webConfig.tls (ne .Values.webConfig.clients "anonymous")) (not $web.config_file) -}}
-{{- fail "\n\nwebConfig.tls and webConfig.clients describe a web configuration file, and there is none. Set webConfig.secretName." -}}
-{{- end -}}
+{{- $config = include "backup-sentinel.withWeb" (dict "config" $config "web" .Values.webConfig "path" "") | fromYaml -}}
 {{- $state := default dict $config.state -}}
 {{- if and (eq (default "auto" $state.backend) "file") (not $state.path) -}}
 {{- fail "\n\nconfig.state.backend is file: set config.state.path to a folder of a volume (see volumes, volumeMounts), since nothing else can be written to." -}}
+{{- end -}}
+{{- if and (has (default "auto" $state.backend) (list "auto" "configmap")) (not $state.name) -}}
+{{- /* Two releases in one namespace have a state each. */ -}}
+{{- $_ := set $config "state" (set $state "name" (printf "%s-state" (include "backup-sentinel.fullname" .))) -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* What the relay takes over of the exporter's configuration: where the clusters are, and which operators they have. */}}
+{{- define "backup-sentinel.shared" -}}
+{{- $config := include "backup-sentinel.config" . | fromYaml -}}
+{{- $shared := pick $config "clusters" "profiles" -}}
+{{- with (default dict $config.export).operators -}}
+{{- $_ := set $shared "export" (dict "operators" .) -}}
+{{- end -}}
+{{- toYaml $shared -}}
+{{- end -}}
+
+{{/*
+A configuration with the file that "web" says, as YAML. "path" stands before the names of values in errors.
+*/}}
+{{- define "backup-sentinel.withWeb" -}}
+{{- $config := .config -}}
+{{- $web := default dict $config.web -}}
+{{- if .web.secretName -}}
+{{- if $web.config_file -}}
+{{- fail (printf "\n\n%swebConfig.secretName sets %sconfig.web.config_file, which is given too. Leave one of them out." .path .path) -}}
+{{- end -}}
+{{- $_ := set $config "web" (set $web "config_file" (printf "/etc/backup-sentinel/web/%s" .web.key)) -}}
+{{- end -}}
+{{- if and (or .web.tls (ne .web.clients "anonymous")) (not $web.config_file) -}}
+{{- fail (printf "\n\n%swebConfig.tls and %swebConfig.clients describe a web configuration file, and there is none. Set %swebConfig.secretName." .path .path .path) -}}
 {{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
@@ -36,29 +59,11 @@
 {{- $kind -}}
 {{- end -}}
 
-{{/* The port the exporter listens on. */}}
+{{/* The port of an address: (list "value" address). */}}
 {{- define "backup-sentinel.port" -}}
-{{- $listen := default ":9950" (default dict .Values.config.web).listen -}}
-{{- $port := regexFind "[0-9]+$" $listen | int -}}
+{{- $port := regexFind "[0-9]+$" (index . 1) | int -}}
 {{- if eq $port 0 -}}
-{{- fail (printf "\n\nconfig.web.listen is %q: the Service and the probes need a port that is known." $listen) -}}
+{{- fail (printf "\n\n%s is %q: the Service and the probes need a port that is known." (index . 0) (index . 1)) -}}
 {{- end -}}
 {{- $port -}}
-{{- end -}}
-
-{{/* Whether the exporter watches the cluster it runs in, and in which namespaces; without any in all. */}}
-{{- define "backup-sentinel.home" -}}
-{{- $clusters := default list (include "backup-sentinel.config" . | fromYaml).clusters -}}
-{{- $watched := empty $clusters -}}
-{{- $all := $watched -}}
-{{- $namespaces := list -}}
-{{- range $clusters -}}
-{{- if or .in_cluster (not (or .kubeconfig .context .api_url)) -}}
-{{- $watched = true -}}
-{{- if .namespaces -}}{{- $namespaces = concat $namespaces .namespaces -}}{{- else -}}{{- $all = true -}}{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- if $all -}}{{- $namespaces = list -}}{{- end -}}
-{{- if .Values.rbac.namespaces -}}{{- $namespaces = .Values.rbac.namespaces -}}{{- end -}}
-{{- dict "watched" $watched "namespaces" ($namespaces | uniq | sortAlpha) | toJson -}}
 {{- end -}}

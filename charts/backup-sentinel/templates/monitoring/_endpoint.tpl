@@ -1,6 +1,6 @@
-{{/* How the exporter is scraped: (list $ .Values.serviceMonitor). */}}
+{{/* How a component is scraped: (list webConfig monitor). */}}
 {{- define "backup-sentinel.endpoint" -}}
-{{- $root := index . 0 -}}
+{{- $web := index . 0 -}}
 {{- $monitor := index . 1 -}}
 port: http
 path: /metrics
@@ -15,7 +15,7 @@ scrapeTimeout: {{ . }}
 {{- with $monitor.proxyUrl }}
 proxyUrl: {{ . }}
 {{- end }}
-{{- if $root.Values.webConfig.tls }}
+{{- if $web.tls }}
 scheme: https
 tlsConfig:
   {{- toYaml (default (dict "insecureSkipVerify" true) $monitor.tlsConfig) | nindent 2 }}
@@ -38,7 +38,7 @@ metricRelabelings:
 {{- end }}
 {{- end -}}
 
-{{/* Which pods or Services are scraped, and within which limits: the same list. */}}
+{{/* Which pods or Services are scraped, and within which limits: (list $ monitor "exporter"). */}}
 {{- define "backup-sentinel.targets" -}}
 {{- $root := index . 0 -}}
 {{- $monitor := index . 1 -}}
@@ -60,5 +60,16 @@ namespaceSelector:
     - {{ include "backup-sentinel.namespace" $root }}
 selector:
   matchLabels:
-    {{- include "backup-sentinel.selectorLabels" (list $root "exporter") | nindent 4 }}
+    {{- include "backup-sentinel.selectorLabels" (list $root (index . 2)) | nindent 4 }}
+{{- end -}}
+
+{{/* How the relay is scraped: as the exporter, but for what is its own. It has a job of its own, too: (list $ monitor). */}}
+{{- define "backup-sentinel.relayMonitor" -}}
+{{- $root := index . 0 -}}
+{{- $own := $root.Values.relay.monitor -}}
+{{- $job := dict "targetLabel" "job" "replacement" (printf "%s-relay" (include "backup-sentinel.name" $root)) -}}
+{{- $monitor := omit (index . 1) "tlsConfig" "basicAuth" "authorization" -}}
+{{- $relabelings := append $monitor.relabelings $job -}}
+{{- $changes := dict "tlsConfig" $own.tlsConfig "basicAuth" $own.basicAuth "authorization" $own.authorization "relabelings" $relabelings -}}
+{{- merge $changes $monitor | toYaml -}}
 {{- end -}}

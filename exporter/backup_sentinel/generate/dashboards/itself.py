@@ -5,6 +5,7 @@ from .fields import GREEN, RED, YELLOW, Column, runbook, steps, words
 from .grid import Panel, Row
 from .panels import graph, series, stat, table
 from .reading import EACH, OURS, clusters, each, problems, resources
+from .relay import relay
 
 BUILD = "backup_sentinel_build_info"
 
@@ -34,7 +35,7 @@ def board() -> Board:
             Row("Requests", _requests()),
             Row("Memory of backups", _memory()),
             Row("Process", _process()),
-            Row("Relay", _relay(), closed=True),
+            Row("Relay", relay(), closed=True),
         ],
         hours=6,
         refresh="30s",
@@ -212,28 +213,5 @@ def _process() -> list[Panel]:
                 Column("Of", query=each("backup_sentinel_shards", OURS), decimals=0),
             ],
             width=8,
-        ),
-    ]
-
-
-def _relay() -> list[Panel]:
-    return [
-        table(
-            "All that the relay says of itself",
-            "Every metric of the relay. Its own rows say what each means.",
-            [
-                Column("Metric", label="__name__"),
-                Column("Instance", label="instance"),
-                Column("Channel", label="channel"),
-                Column("Result", label="result"),
-                Column("Reason", label="reason"),
-                Column(
-                    "Value", query=f'{{__name__=~"backup_sentinel_relay_.+", __name__!~".+_bucket", {OURS}}}'
-                ),
-            ],
-            none="No relay is scraped",
-            sort="Metric",
-            descending=False,
-            height=10,
         ),
     ]
