@@ -1,5 +1,5 @@
 # Checks of pint (https://cloudflare.github.io/pint/), run in this folder: pint --offline lint .
-# All offline checks are on. An exception would stand beside its rule, with the reason; there is none.
+# All offline checks are on. An exception would stand beside its rule, with the reason.
 
 parser {
   include = [".*rule\\.yaml"]
@@ -39,7 +39,7 @@ rule {
     severity = "bug"
   }
 
-  name "(KubeBackup|BackupSentinel)[A-Z][A-Za-z]+" {
+  name "(KubeBackup|BackupSentinel|NsBackup)[A-Z][A-Za-z]+" {
     severity = "bug"
   }
 }

@@ -51,6 +51,7 @@ def test_an_unknown_phase_is_a_problem_and_counts_for_its_operator() -> None:
         ("HEAD", "/-/ready", ("/-/ready", "HEAD", "200")),
         ("GET", "/api/v1/schedules", ("/api", "GET", "200")),
         ("GET", "/", ("/", "GET", "200")),
+        ("GET", "/schedule", ("/schedule", "GET", "200")),
         ("GET", "/wp-login.php", ("other", "GET", "200")),
         ("GET", "/metrics/", ("other", "GET", "200")),
         ("PROPFIND", '/"\n', ("other", "other", "200")),

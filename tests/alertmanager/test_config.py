@@ -26,7 +26,8 @@ from support.alertmanager import (
 from support.process import lack
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = {rule.alert: rule for rule in alerts(read_rules(ROOT))}
+RULES = {rule.alert: rule for rule in alerts(read_rules(ROOT)) if not rule.alert.startswith("Ns")}
+"""All but those of NethServer 8, which have a configuration of their own."""
 RECEIVERS = sorted(path.stem for path in (SHIPPED / "receivers").glob("*.yaml"))
 FOR_OLDEST = ("pagerduty", "relay", "jira-service-management")
 """Receivers that Alertmanager 0.25 knows with the settings that are used."""

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import pytest
-import yaml
 
 from backup_sentinel.demo.beats import perform
 from backup_sentinel.demo.control import Control
@@ -30,11 +29,11 @@ from support.exporter import Exporter
 from support.process import free_port, require, wait_until
 from support.prometheus import Prometheus
 from support.receivers import Receivers, check
+from support.rules import hurried
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
-BUNDLE = ROOT / "rules" / "dist" / "backup-sentinel.rules.yaml"
 PAGES = ("opsgenie", "pagerduty")
 CHATS = ("slack", "msteams", "rocketchat")
 FAST = {"export": {"discovery_interval_seconds": 0.5, "render_interval_seconds": 0.1}}
@@ -122,17 +121,6 @@ class Stage:
         self.call(annotate)
 
 
-def hurried_rules() -> dict[str, Any]:
-    """Return the shipped rules with 0.4 seconds for a minute."""
-    rules = yaml.safe_load(BUNDLE.read_text(encoding="utf-8"))
-    for group in rules["groups"]:
-        for rule in group["rules"]:
-            if minutes := re.fullmatch(r"(\d+)m", rule.get("for", "0m")):
-                rule["for"] = f"{int(minutes[1]) * 400}ms"
-    assert isinstance(rules, dict)
-    return rules
-
-
 class Chain:
     """Everything from the cluster to the services."""
 
@@ -152,7 +140,7 @@ class Chain:
         self.prometheus = Prometheus(
             directory / "prometheus",
             [{"job_name": "backup-sentinel", "static_configs": [{"targets": [address]}]}],
-            rule_files={"backup-sentinel": hurried_rules()},
+            rule_files={"backup-sentinel": hurried()},
         )
 
     def __enter__(self) -> Self:

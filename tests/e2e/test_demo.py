@@ -40,13 +40,25 @@ def post(exporter: Exporter, query: str = "") -> dict[str, object]:
     return told
 
 
-def test_a_story_of_two_clusters_with_all_kinds_of_outcomes(demo: Exporter) -> None:
-    assert {labels["cluster"] for labels, _ in demo.samples("backup_sentinel_cluster_up")} == {
-        "prod-eu",
-        "staging",
-    }
+def test_a_story_of_three_clusters_with_all_kinds_of_outcomes(demo: Exporter) -> None:
+    clusters = {"prod-eu", "prod-us", "staging"}
+    assert {labels["cluster"] for labels, _ in demo.samples("backup_sentinel_cluster_up")} == clusters
     overview = json.loads(demo.get("/api/v1/schedules")[1])
     assert {"ok", "warning", "critical", "paused"} <= {row["state"] for row in overview["schedules"]}
+
+
+def test_several_operators_fail_and_others_do_not(demo: Exporter) -> None:
+    rows = json.loads(demo.get("/api/v1/schedules")[1])["schedules"]
+    assert len({row["operator"] for row in rows}) >= 6
+    assert {"critical", "warning"} <= {row["state"] for row in rows if row["operator"] != "velero"}
+    assert len({row["operator"] for row in rows if row["state"] in {"critical", "warning"}}) >= 4
+    families = {
+        labels["operator"] for labels, _ in demo.samples("kube_backup_last_success_timestamp_seconds")
+    }
+    assert families == {row["operator"] for row in rows}
+    assert not [labels for labels, value in demo.samples("backup_sentinel_problems_total") if value]
+    up = demo.samples("backup_sentinel_resource_up")
+    assert [labels for labels, value in up if value != 1] == []
 
 
 def test_the_story_goes_on_when_told(demo: Exporter) -> None:

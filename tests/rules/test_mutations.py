@@ -190,6 +190,31 @@ LISTED = [
         "BackupSentinelObjectsUnreadable", "born with a value is fine", drop(" offset 1d", "or"), "born"
     ),
     Mutation("BackupSentinelUnknownPhases", "born with a value is fine", drop(" offset 1d", "or"), "born"),
+    Mutation(
+        "BackupSentinelRelayNotDelivering",
+        "what waited counts for an hour",
+        put(r"\((backup_sentinel_relay_oldest\w+)\)", r"(last_over_time(\1[1h]))"),
+        "clears",
+    ),
+    Mutation("BackupSentinelRelayNotDelivering", "the newest counts", put("min without", "max without"), ANY),
+    Mutation(
+        "BackupSentinelRelayDeadLetters",
+        "only new ones count",
+        put(r"\((backup_sentinel_relay_dead_letters)\)", r"(delta(\1[5m]))"),
+        "from the start",
+    ),
+    Mutation(
+        "BackupSentinelRelayStorageFailing",
+        "one that can write hides one that cannot",
+        put("min without", "max without"),
+        "two replicas",
+    ),
+    Mutation(
+        "BackupSentinelRelayRefusesMessages", "what is a duplicate counts", put("malformed", "duplicate"), ANY
+    ),
+    Mutation(
+        "BackupSentinelRelayRefusesMessages", "a single mistake counts", put(r"for: 17m", "for: 1m"), "single"
+    ),
 ]
 
 

@@ -48,7 +48,7 @@ def test_runbooks_have_commands(path: Path) -> None:
     commands = [
         line for language, code in CODE.findall(diagnosis) if language == "sh" for line in code.splitlines()
     ]
-    assert any(re.match(r"(velero|kubectl|amtool) ", line) for line in commands)
+    assert any(re.match(r"(velero|kubectl|amtool|redis-cli|systemctl) ", line) for line in commands)
     for language, code in CODE.findall(path.read_text("utf-8")):
         assert language in {"sh", "promql"}
         assert "..." not in code

@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from backup_sentinel.export.exposition import FAMILIES, labels_of
+from backup_sentinel.relay.telemetry import RelayTelemetry
 from backup_sentinel.telemetry import Telemetry
 
 STREAM = ("resource_namespace", "schedule", "action", "target", "location")
@@ -26,6 +27,12 @@ SCRAPE = (
 )
 """Labels that the scrape adds and that say nothing about backups."""
 
+NODES = {
+    "node_backup_status": frozenset({"id", "name"}),
+    "node_textfile_mtime_seconds": frozenset({"file"}),
+}
+"""What NethServer 8 and its node exporter serve: name and labels."""
+
 WORDS = {
     *("by", "without", "ignoring", "on", "group_left", "group_right"),
     *("and", "or", "unless", "bool", "offset", "inf", "nan"),
@@ -34,6 +41,7 @@ WORDS = {
         "clamp_min",
         "count",
         "increase",
+        "label_replace",
         "last_over_time",
         "max",
         "min",
@@ -60,8 +68,10 @@ class Selector(NamedTuple):
 @cache
 def families() -> Mapping[str, frozenset[str]]:
     """Return the labels of each exported family."""
-    own = {name: frozenset(labels) for name, _, labels, _, _ in Telemetry().describe()}
-    return own | {family.name: frozenset(labels_of(family)) for family in FAMILIES}
+    telemetry = Telemetry()
+    RelayTelemetry(telemetry)
+    own = {name: frozenset(labels) for name, _, labels, _, _ in telemetry.describe()}
+    return NODES | own | {family.name: frozenset(labels_of(family)) for family in FAMILIES}
 
 
 def selectors(expression: str) -> Iterator[Selector]:
