@@ -34,9 +34,9 @@ class Run(NamedTuple):
 
 RUN = (
     Run("README.md", "make demo", "tests/e2e/test_demo.py::test_make_demo_is_the_first_command"),
-    Run("README.md", "make test", "tests/test_readme.py::test_each_command_works"),
     Run("README.md", ".venv/bin/backup-sentinel", "tests/test_readme.py::test_each_command_works"),
     Run("dashboards/README.md", ".venv/bin/backup-sentinel", "tests/test_documentation.py::test_tools"),
+    Run("exporter/README.md", "backup-sentinel", "tests/test_readme.py::test_each_command_works"),
     Run("exporter/clusters.md", "CLUSTER_", "tests/fleet/test_remote.py::test_the_environment_on_the_page"),
     Run("exporter/clusters.md", "backup-sentinel generate", "tests/test_documentation.py::test_tools"),
     Run(
@@ -50,8 +50,55 @@ RUN = (
         "tests/test_migrating.py::test_a_configuration_of_the_monitor_is_translated",
     ),
     Run("exporter/install.md", "helm template", "tests/chart/test_install.py::test_helm_takes_each_command"),
+    Run(
+        "exporter/nethserver.md",
+        "exporter/systemd/install.sh",
+        "tests/nethserver/test_install.py::test_unattended_into_an_empty_root",
+    ),
+    Run(
+        "exporter/nethserver.md",
+        "backup-sentinel import-ns8",
+        "tests/nethserver/test_import.py::test_the_command",
+    ),
+    *(
+        Run(
+            "exporter/nethserver.md",
+            begin,
+            "tests/nethserver/test_page.py::test_single_rules_are_made_of_the_files",
+        )
+        for begin in ("for alert in", "sed -n", "done")
+    ),
+    Run(
+        "exporter/notify.md",
+        "backup-sentinel notify --once",
+        "tests/notify/test_docs.py::test_each_command_works",
+    ),
+    Run(
+        "exporter/notify.md",
+        "backup-sentinel notify sent",
+        "tests/notify/test_docs.py::test_each_command_works",
+    ),
+    Run(
+        "exporter/notify.md",
+        "backup-sentinel notify --config",
+        "tests/notify/test_daemon.py::test_what_recovers_is_told",
+    ),
     Run("exporter/profiles.md", "backup-sentinel", "tests/test_tutorial.py::test_commands"),
     Run("exporter/relay.md", "curl", "tests/relay/test_docs.py::test_the_request_by_hand_is_answered"),
+    *(
+        Run("exporter/relay.md", f"backup-sentinel {name}", f"tests/relay/test_docs.py::{test}")
+        for name, test in (
+            ("check", "test_what_tries_a_configuration_works"),
+            ("render", "test_what_tries_a_configuration_works"),
+            ("send-test", "test_what_tries_a_configuration_works"),
+            ("deadletters", "test_what_is_done_about_dead_letters_works"),
+        )
+    ),
+    Run(
+        "exporter/relay.md",
+        "backup-sentinel demo --relay",
+        "tests/demo/receivers/test_command.py::test_an_alert_arrives_as_mail_and_in_the_chat",
+    ),
     Run(
         "exporter/troubleshooting.md", "", "tests/test_troubleshooting.py::test_the_page_quotes_what_is_said"
     ),
@@ -203,3 +250,22 @@ def test_no_file_names_a_place_that_only_one_machine_has() -> None:
     for folder in folders:
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert not [name_of(path) for path in files if foreign.search(path.read_bytes())]
+
+
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [(name_of(page), block.code) for page in PAGES for block in blocks(page, "python")],
+)
+def test_programs_run(page: str, code: str, home: Path) -> None:
+    written = home / "written"
+    written.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code.replace("/etc/prometheus/rules", str(written))],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{page}: {done.stderr}"
+    assert "k8s_cluster" in "".join(path.read_text(encoding="utf-8") for path in written.iterdir())

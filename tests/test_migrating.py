@@ -8,13 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from backup_sentinel import config
 from backup_sentinel.fleet.environment import SUFFIXES
 from backup_sentinel.notify import environment
-from backup_sentinel.relay.ns8_monitor import Monitor
 from support.markdown import ROOT, blocks, text
 
 PAGE = ROOT / "exporter" / "migrating.md"
@@ -88,15 +86,6 @@ def test_each_variable_of_the_kasten_alerter_has_a_row() -> None:
     assert {word.rpartition("<N>_")[2] for word in told if "<N>" in word} <= set(SUFFIXES)
 
 
-def test_each_setting_of_the_monitor_of_nethserver_has_a_row() -> None:
-    settings = {
-        f"{section.encode_name}.{field.encode_name.rstrip('_')}"
-        for section in msgspec.structs.fields(Monitor)
-        for field in msgspec.structs.fields(section.type)
-    }
-    assert set(table("NethServer 8")) == settings
-
-
 def run(*arguments: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "backup_sentinel", *arguments],
@@ -136,3 +125,17 @@ def test_the_message_of_velero_sentinel_is_sent(alert: str, kind: str, tmp_path:
     said = json.loads(message["body"])
     assert (said["type"], said["backup"]["name"]) == (kind, "nightly")
     assert alert in said["backup"]["state"]
+
+
+def test_the_pages_are_as_large_as_was_measured() -> None:
+    measured = dict(
+        re.findall(
+            r"^\| ([\w-]+): scrape \| ([\d,]+) \| kB", text(ROOT / "benchmarks" / "RESULTS.md"), re.MULTILINE
+        )
+    )
+    said = re.search(
+        r"some (\d+) MB for each scrape,\s+where the exporter's page has ([\d.]+) MB", text(PAGE)
+    )
+    assert said
+    for megabytes, subject in ((said[1], "kube-state-metrics"), (said[2], "exporter")):
+        assert float(megabytes) * 1000 == pytest.approx(int(measured[subject].replace(",", "")), rel=0.1)

@@ -1,4 +1,4 @@
-"""Every command and every file shown in the README does what it is said to do."""
+"""Every command and every file shown in the README, and in that of the exporter, does what it is said to do."""
 
 from __future__ import annotations
 
@@ -17,21 +17,18 @@ from backup_sentinel.demo.apiserver import SimulatedApiServer
 from backup_sentinel.demo.kubeconfig import kubeconfig
 from backup_sentinel.demo.story import Story
 from support.exporter import Exporter
+from support.markdown import ROOT, blocks, text
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+REFERENCE = ROOT / "exporter" / "README.md"
 TESTED_ELSEWHERE = {
     "make demo": "tests/e2e/test_demo.py",
-    "make test": "this very run",
     ".venv/bin/backup-sentinel export": "test_export_serves_the_cluster_of_the_kubeconfig",
 }
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-COMMANDS = [line.strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
+COMMANDS = [
+    command for page in (README, REFERENCE) for block in blocks(page, "sh") for command in block.commands()
+]
+EXAMPLES = [block.code for block in blocks(REFERENCE, "yaml") if "clusters:" in block.code]
 
 
 @pytest.fixture
@@ -41,19 +38,15 @@ async def surroundings(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     async with SimulatedApiServer(cluster) as server:
         path = tmp_path / "kubeconfig"
         path.write_text(kubeconfig({"staging": server}), encoding="utf-8")
-        example = next(block for block in blocks("yaml") if "clusters:" in block)
-        (tmp_path / "config.yaml").write_text(example, encoding="utf-8")
+        (tmp_path / "config.yaml").write_text(EXAMPLES[0], encoding="utf-8")
         yield {**os.environ, "KUBECONFIG": str(path), "HOME": str(tmp_path)}
 
 
 async def run(command: str, environment: dict[str, str], folder: Path) -> tuple[int, str]:
-    words = command.split()
-    assert words[0] == ".venv/bin/backup-sentinel"
+    program, *arguments = command.split()
+    assert program.removeprefix(".venv/bin/") == "backup-sentinel"
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "backup_sentinel",
-        *words[1:],
+        *(sys.executable, "-m", "backup_sentinel", *arguments),
         env=environment,
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
@@ -72,8 +65,8 @@ async def test_each_command_works(command: str, surroundings: dict[str, str], tm
         "check": (0, "config.yaml: ok"),
         "generate": (0, "kind: ClusterRole"),
     }
-    exit_code, text = expected[command.split()[1]]
-    assert (code, text in told) == (exit_code, True), told
+    exit_code, said = expected[command.split()[1]]
+    assert (code, said in told) == (exit_code, True), told
 
 
 async def test_export_serves_the_cluster_of_the_kubeconfig(
@@ -92,17 +85,24 @@ async def test_export_serves_the_cluster_of_the_kubeconfig(
     assert await asyncio.to_thread(look) == 1
 
 
-@pytest.mark.parametrize("example", [block for block in blocks("yaml") if "clusters:" in block])
-def test_each_configuration_is_valid(example: str) -> None:
-    assert config.parse(example).clusters
+def test_the_demo_has_as_many_clusters_as_the_readme_says() -> None:
+    words = {2: "two", 3: "three", 4: "four", 5: "five"}
+    assert f"starts {words[len(Story.load('fleet').clusters)]} simulated clusters" in text(README)
+
+
+def test_the_configuration_is_valid() -> None:
+    [example] = EXAMPLES
+    assert [cluster.name for cluster in config.parse(example).clusters] == ["prod-eu", "prod-us"]
 
 
 def test_the_scrape_configuration_is_yaml() -> None:
-    [example] = [block for block in blocks("yaml") if "scrape_configs" in block]
+    [example] = [block.code for block in blocks(README, "yaml")]
     assert yaml.safe_load(example)["scrape_configs"][0]["static_configs"][0]["targets"] == ["localhost:9950"]
 
 
-def test_links_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "exporter/README.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+def test_the_readme_is_short_and_names_each_part() -> None:
+    assert len(text(README).splitlines()) < 120
+    named = re.findall(r"^\| \[?([\w ]+)\]?", text(README), re.MULTILINE)
+    assert {"exporter", "profiles", "rules", "dashboards", "relay", "notify", "NethServer 8", "chart"} <= {
+        name.strip() for name in named
+    }

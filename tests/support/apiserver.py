@@ -9,6 +9,7 @@ import json
 import select
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ JSON_TYPE = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 USER_AGENT = "backup-sentinel-tests"
 START_SECONDS = 60.0
+IDLE_SECONDS = 60.0
+"""Connections are not used again after so long; the server ends them after 90 s (k8s.io/apiserver, secure_serving.go)."""
 LONG_AGO = "2000-01-01T00:00:00Z"
 
 
@@ -135,7 +138,7 @@ class ApiServer:
         self._users: dict[str, Object] = {}
         self._process: Process | None = None
         self._ssl: ssl.SSLContext | None = None
-        self._idle: list[http.client.HTTPSConnection] = []
+        self._idle: list[tuple[float, http.client.HTTPSConnection]] = []
         self._lock = threading.Lock()
         self._life = 0
 
@@ -199,7 +202,7 @@ class ApiServer:
             process, self._process = self._process, None
             idle, self._idle = self._idle, []
             self._life += 1
-        for connection in idle:
+        for _, connection in idle:
             connection.close()
         return process
 
@@ -289,7 +292,10 @@ class ApiServer:
         """Send one request and return the whole answer. Token None is an anonymous request."""
         with self._lock:
             life = self._life
-            connection = self._idle.pop() if self._idle else None
+            since, connection = self._idle.pop() if self._idle else (0.0, None)
+        if connection is not None and time.monotonic() - since > IDLE_SECONDS:
+            connection.close()
+            connection = None
         if connection is None:
             connection = self._connect(60.0)
         try:
@@ -301,7 +307,7 @@ class ApiServer:
         with self._lock:
             keep = life == self._life and not response.will_close
             if keep:
-                self._idle.append(connection)
+                self._idle.append((time.monotonic(), connection))
         if not keep:
             connection.close()
         return Response(

@@ -79,7 +79,9 @@ class Exporter:
         ]
 
     def _announced(self) -> str | None:
-        return next((line["url"] for line in self.lines() if line["message"] == "listening"), None)
+        # The relay of a demo listens, too; it has channels and no clusters.
+        listening = (line for line in self.lines() if line["message"] == "listening")
+        return next((line["url"] for line in listening if "clusters" in line), None)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
         """Return status and body of an answer."""

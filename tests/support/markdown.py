@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {"node_modules", "build", "dist-info"}
 """Folders that hold pages of others."""
 
-NEEDS = re.compile(r"# needs (a cluster|Alertmanager|Grafana|Mimir|Prometheus|Thanos)\n")
+NEEDS = re.compile(r"# needs (a cluster|Alertmanager|Grafana|Mimir|NethServer 8|Prometheus|Thanos)\n")
 """The first line of a block whose commands no test can run, because they talk to a server of the reader's."""
 
 _FENCE = re.compile(

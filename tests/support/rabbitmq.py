@@ -15,7 +15,8 @@ from pathlib import Path
 
 from .process import Process, ServerError, free_port, lack, wait_until
 
-EPMD_FREE = "-start_epmd false"
+FLAGS = "-start_epmd false +S 1:1 +sbwt none"
+"""Without `epmd`; one scheduler that does not wait busily, as the machine has other tests to run."""
 
 
 def binary() -> Path:
@@ -62,7 +63,7 @@ class RabbitServer:
         environment = {
             "HOME": str(home),
             "ERL_EPMD_PORT": str(free_port()),
-            "ERL_FLAGS": EPMD_FREE,  # for the machines that the node starts, too
+            "ERL_FLAGS": FLAGS,  # for the machines that the node starts, too
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": str(self.folder / "none"),
@@ -70,7 +71,7 @@ class RabbitServer:
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
             "RABBITMQ_NODENAME": name,
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-sname {name} {EPMD_FREE} -erl_epmd_port {free_port()}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-sname {name} {FLAGS} -erl_epmd_port {free_port()}",
         }
         log = self.folder / "rabbitmq.log"
         self._process = Process([script], log, control=True, environment=environment)

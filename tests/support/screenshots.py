@@ -7,8 +7,10 @@ still differ by the fonts of the machine and the release of Chromium.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
+import urllib.request
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ import yaml
 
 from .browser import browse
 from .exporter import Exporter
+from .process import wait_until
 
 START = "2026-03-02T09:12:00Z"
 BILLING = {
@@ -46,6 +49,7 @@ SHOTS = (
     Shot("status-phone", "/?state=problem", 390, 1180, phone=True),
     Shot("schedule", f"/schedule?{urlencode(BILLING)}", 1280, 900),
 )
+INBOX = Shot("inbox", "/", 1500, 940)
 
 
 def story(folder: Path) -> Path:
@@ -58,10 +62,10 @@ def story(folder: Path) -> Path:
     return path
 
 
-async def shoot(url: str, folder: Path, profile: Path) -> None:
-    """Take all pictures of a demo."""
+async def shoot(url: str, folder: Path, profile: Path, shots: tuple[Shot, ...] = SHOTS) -> None:
+    """Take pictures of a demo."""
     async with browse(profile) as page:
-        for shot in SHOTS:
+        for shot in shots:
             await page.open(
                 url + shot.path, width=shot.width, height=shot.height, dark=shot.dark, phone=shot.phone
             )
@@ -76,11 +80,21 @@ def take(folder: Path) -> None:
     """Run the demo and take all pictures into a folder."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
-        with Exporter(
-            place, {}, arguments=("demo", "--story", str(story(place)), "--log-level", "info")
-        ) as demo:
+        arguments = ("demo", "--relay", "--story", str(story(place)), "--log-level", "info")
+        with Exporter(place, {}, arguments=arguments) as demo:
             demo.wait_ready()
             asyncio.run(shoot(demo.url, folder, place / "browser"))
+            inbox = wait_until(lambda: full_inbox(demo), "alerts have arrived")
+            asyncio.run(shoot(inbox, folder, place / "browser", (INBOX,)))
+
+
+def full_inbox(demo: Exporter) -> str | None:
+    """Return the address of the mail box and chat room of a demo, once an alert has arrived in both."""
+    found = re.search(r"(http://\S+)/ +the mail box", demo.log.read_text(encoding="utf-8"))
+    if found is None:
+        return None
+    with urllib.request.urlopen(found[1], timeout=10) as answer:
+        return found[1] if answer.read().count(b"KubeBackupFailed (") >= 3 else None
 
 
 if __name__ == "__main__":
