@@ -91,7 +91,9 @@ async def _waiting(size: int) -> list[Row]:
         async with webhook(folder) as there:
             intake = {"max_pending": 2 * size}
             relay = Subject(folder, channels=[DOWN], intake=intake)
+            began = time.perf_counter()
             with relay:
+                first = time.perf_counter() - began
                 await post(relay.port, bodies(), WARM, 1)
                 empty, began = relay.usage.resident, time.perf_counter()
                 await post(relay.port, bodies(WARM), size - WARM, SENDERS)
@@ -119,6 +121,7 @@ async def _waiting(size: int) -> list[Row]:
         row(f"{many}: file, for each", "bytes", file / size),
         row(f"{many}: end", "s", stopping),
         row(f"{many}: start until ready", "s", starting),
+        row("start until ready with an empty outbox", "s", first),
         row(f"{many}: resident after the start", "MB", again.resident / MEGABYTE),
         *_delay(f"{many} for another channel: webhook, to the arrival", beside),
         row(f"{many}: delivered from the start of the process", "a second", count / drained),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import subprocess
-import sys
-import threading
+import sqlite3
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,58 +14,17 @@ import yaml
 
 from backup_sentinel.relay.channels import kinds
 from backup_sentinel.relay.rendering import samples
+from relay.receiver import Done, Receiver, run
 from relay.relay_process import Relay
-from support.process import wait_until
+from support.process import free_port, wait_until
 
 TOKEN = "fake-admin-token"
-Done = subprocess.CompletedProcess[str]
-
-
-class Receiver:
-    """An HTTP server that answers as it is told, and keeps what it took."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.taken: list[tuple[str, str]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                if receiver.status == 200:
-                    receiver.taken.append((self.headers["webhook-id"], body))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/fake-path-secret"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
-
-
-def run(*arguments: str, home: Path, given: str = "") -> Done:
-    return subprocess.run(
-        [sys.executable, "-m", "backup_sentinel", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        input=given,
-        cwd=home,
-        env={**os.environ, "HOME": str(home), "KUBECONFIG": str(home / "none")},
-    )
+    with Receiver() as receiver:
+        yield receiver
 
 
 def configure(home: Path, *channels: dict[str, Any], **relay: Any) -> None:
@@ -222,6 +178,12 @@ class TestSendTest:
         assert "the secret file none cannot be read" in done.stderr
 
 
+def rename(file: Path, old: str, new: str) -> None:
+    """Let deliveries be those of another channel."""
+    with contextlib.closing(sqlite3.connect(file)) as sql, sql:
+        sql.execute("UPDATE delivery SET channel = ? WHERE channel = ?", (new, old))
+
+
 class TestDeadLetters:
     @pytest.fixture
     def relay(self, receiver: Receiver, tmp_path: Path) -> Iterator[Relay]:
@@ -311,6 +273,22 @@ class TestDeadLetters:
         assert done.stderr.count("its channel is gone") == 2
         assert len(self.listed(tmp_path)) == 2
 
+    def test_the_mail_channel_of_the_environment_is_a_channel(
+        self, relay: Relay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        relay.stop()
+        config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+        config["relay"]["channels"] = [{"type": "log", "name": "log"}]
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        rename(tmp_path / "relay.db", "chat", "mail")
+        for name, value in (
+            ("SMTP_HOST", "mail.example.org"),
+            ("ALERT_FROM", "a@b.c"),
+            ("ALERT_TO", "d@e.f"),
+        ):
+            monkeypatch.setenv(name, value)
+        assert self.ask(tmp_path, "replay", "--all").stdout == "replayed: 2\n"
+
     @pytest.mark.parametrize("arguments", [["replay"], ["purge"], ["show"], ["purge", "some", "--all"]])
     def test_nothing_is_done_to_what_was_not_named(self, arguments: list[str], tmp_path: Path) -> None:
         configure(tmp_path, PAGE)
@@ -331,6 +309,18 @@ def test_a_relay_without_admin_lets_nobody_replay(receiver: Receiver, tmp_path: 
         assert relay.ask("/api/v1/deadletters/replay", body).status == 403
         done = run("deadletters", "replay", "a", "--config", "config.yaml", home=tmp_path)
     assert (done.returncode, "give `relay.admin` a token" in done.stderr) == (2, True), done
+
+
+def test_a_relay_that_is_not_where_the_configuration_says_is_named(tmp_path: Path) -> None:
+    with Relay(tmp_path, admin={"tokens": [{"token": TOKEN}]}) as relay:
+        config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+        config["web"]["listen"] = f"127.0.0.1:{free_port()}"
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        command = ("deadletters", "purge", "a", "--config", "config.yaml")
+        lost, found = run(*command, home=tmp_path), run(*command, "--url", relay.url, home=tmp_path)
+    assert (lost.returncode, lost.stdout) == (2, "")
+    assert "--url says where it listens" in lost.stderr
+    assert (found.returncode, found.stdout) == (1, "purged: 0\n"), found
 
 
 class TestCheck:

@@ -14,8 +14,10 @@ import pytest
 from demo.kit import until
 from relay.enrichers.velero_kit import RUN, SIGNATURE, Velero, velero
 from relay.relay_process import Relay
+from support.alertmanager import Alertmanager, oldest
 from support.browser import browse
 from support.mailserver import MailServer
+from support.process import lack, require
 
 LABELS = {
     "alertname": "KubeBackupPartiallyFailed",
@@ -31,7 +33,6 @@ ALERT = {
     "annotations": {
         "summary": "The newest backup of velero/shop failed in part.",
         "description": "Some items or volumes are missing in it.",
-        "run": RUN,
         "runbook_url": "https://runbooks.example.org/KubeBackupPartiallyFailed",
     },
     "startsAt": "2026-03-02T02:05:00Z",
@@ -110,15 +111,40 @@ def part(mail: EmailMessage, kind: str) -> str:
     return text
 
 
-async def test_the_mail_names_what_failed(cluster: Velero, mails: MailServer, tmp_path: Path) -> None:
+@pytest.fixture(params=[pytest.param("newest", marks=pytest.mark.e2e), "oldest"])
+def binary(request: pytest.FixtureRequest) -> Path:
+    if request.param == "newest":
+        return require("alertmanager")
+    return oldest("prometheus-alertmanager") or lack("prometheus-alertmanager of Debian is not installed")
+
+
+def alertmanager(relay: Relay, binary: Path, folder: Path) -> Alertmanager:
+    """Return an Alertmanager that sends everything to the relay."""
+    webhook = {"url": f"{relay.url}/alertmanager", "send_resolved": True}
+    config = {
+        "route": {"receiver": "relay", "group_by": ["alertname"], "group_wait": "100ms"},
+        "receivers": [{"name": "relay", "webhook_configs": [webhook]}],
+    }
+    return Alertmanager(folder / "alertmanager", config, binary=binary)
+
+
+async def test_the_mail_names_what_failed(
+    cluster: Velero, mails: MailServer, tmp_path: Path, binary: Path
+) -> None:
     relay = Relay(tmp_path, **settings(cluster, mails))
+    sender = alertmanager(relay, binary, tmp_path)
     await asyncio.to_thread(relay.start)
     try:
-        mail = await deliver(relay, mails)
+        await asyncio.to_thread(sender.start)
+        told = {name: ALERT[name] for name in ("labels", "annotations", "startsAt", "generatorURL")}
+        await asyncio.to_thread(sender.post, [told])
+        await until(lambda: bool(mails.mails), 30)
+        mail = mails.mails[0].message
     finally:
+        await asyncio.to_thread(sender.stop)
         await asyncio.to_thread(relay.stop)
     plain, html = part(mail, "plain"), part(mail, "html")
-    for told in (
+    for words in (
         "shop / pods/shop-0",
         "timed out waiting for the condition",
         "web / web-1",
@@ -130,8 +156,8 @@ async def test_the_mail_names_what_failed(cluster: Velero, mails: MailServer, tm
         "41 of 43",
         "2026-03-01T00:00:00Z",
     ):
-        assert told in plain, told
-        assert told in html, told
+        assert words in plain, words
+        assert words in html, words
     assert "https://sentinel.example.org/schedule?" in plain
     assert "Note:" not in plain
     assert not cluster.left(), "the request is gone"

@@ -4,8 +4,11 @@
     outbox     the only room that knows SQLite: messages and one delivery per channel
     courier    has messages enriched, claims deliveries, has them rendered and sent; the only loop that tries again
     enrichers  one file per kind of knowledge that is added to a message
+    backups    what is known of the backup an alert is about, in the words of the exporter's API
+    velero     the results file that only Velero's object storage has
     channels   one file per kind of receiver, its settings are its factory
-    rendering  sandboxed templates and what they see
+    rendering  sandboxed templates and what they see, findings of enrichers included
+    reach      the only door to clusters
 
-In: webhook calls. Out: messages in channels. Never here: clusters, operators, and the export river.
+In: webhook calls. Out: messages in channels. Never here: what fields and phases of operators mean, and the export river.
 """

@@ -42,7 +42,7 @@ class SharedConnection(Generic[T]):
         async with self._connecting:
             connection = self._current
             if connection is None or not self._usable(connection):
-                self._retire(connection)
+                self.retire(connection)
                 connection = self._current = await self._connect()
         self._users[id(connection)] += 1
         try:
@@ -55,7 +55,7 @@ class SharedConnection(Generic[T]):
         finally:
             self._users[id(connection)] -= 1
             if connection is not self._current:
-                self._retire(connection)
+                self.retire(connection)
 
     def forget(self, connection: T) -> None:
         """Lend this connection to nobody else."""
@@ -64,11 +64,12 @@ class SharedConnection(Generic[T]):
 
     async def close(self) -> None:
         """Close what is open. Nothing is lent any more."""
-        self._retire(self._current)
+        self.retire(self._current)
         while self._partings:
             await asyncio.wait(self._partings)
 
-    def _retire(self, connection: T | None) -> None:
+    def retire(self, connection: T | None) -> None:
+        """Close a connection in the background, once nobody uses it; also one that `connect` could not bring about."""
         if connection is None:
             return
         self.forget(connection)

@@ -150,9 +150,7 @@ def _enrichers(monitor: Monitor) -> list[dict[str, Any]]:
                 "filter": {"matchers": [ALERTS]},
                 "command": ["runagent", "-m", "{module}", "restic-wrapper", "--backup={backup}"],
                 "probe_timeout_seconds": _short(monitor.repo_check.timeout),
-                "timeout_seconds": round(
-                    monitor.repo_check.timeout * 1.25, 3
-                ),  # one probe, and what is around it
+                "timeout_seconds": _short(monitor.repo_check.timeout * 1.25),
             }
         )
     return found

@@ -1,5 +1,6 @@
 """How enrichers and channels reach clusters: one client for each, opened when it is first wanted."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,20 @@ from backup_sentinel.kube.settings import ClusterSettings
 SILENCE = 20.0
 """Seconds of silence after which an answer counts as not coming."""
 _IMPLICIT = (ClusterSettings(),)
+_LONGEST = 253
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 
 Object = dict[str, Any]
+
+
+def named(text: str) -> str:
+    """Return a name that may stand in a path: alerts come from outside, and their labels with them.
+
+    Raises EnrichmentError for what is no name of an object (RFC 1123 subdomain).
+    """
+    if len(text) > _LONGEST or not _NAME.fullmatch(text):
+        raise EnrichmentError(f"{text[:60]!r} is no name of an object")
+    return text
 
 
 def choose(clusters: Sequence[ClusterSettings], name: str) -> ClusterSettings:
@@ -95,4 +108,4 @@ def _object(body: bytes) -> Object:
     return found
 
 
-__all__ = ["Cluster", "ClusterSettings", "Object", "Reach", "choose"]
+__all__ = ["Cluster", "ClusterSettings", "Object", "Reach", "choose", "named"]

@@ -71,6 +71,7 @@ async def weather(kit: ReceiverKit, settings: ChannelSettings, folder: Path) -> 
         [alert] = json.loads(one.body)["alerts"]
         numbers.setdefault(alert["labels"]["group"], []).append(int(alert["annotations"]["number"]))
     assert len(numbers) == GROUPS
+    assert sorted(number for found in numbers.values() for number in found) == list(range(300))
     assert all(found == sorted(found) for found in numbers.values())
 
 

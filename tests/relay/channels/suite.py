@@ -199,7 +199,7 @@ async def send(channel: Channel, delivery: Delivery) -> None:
 async def refused(channel: Channel, delivery: Delivery) -> DeliveryError:
     """Return the error of an attempt that must fail; running out of time counts as the courier counts it."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await channel.send(delivery, channel.render(delivery))
     except DeliveryError as error:
         return error

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aio_pika
 import pytest
-from aio_pika import ExchangeType
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from backup_sentinel.document import Document
 from backup_sentinel.errors import DeliveryReason, DocumentError, SentinelError
@@ -22,147 +19,24 @@ from backup_sentinel.relay.rendering import Rendering, samples
 from backup_sentinel.relay.settings import RelaySettings
 from backup_sentinel.relay.tls import ClientTLS
 from backup_sentinel.secret import SecretSource
-from relay.channels.river import aside, weather
-from relay.channels.suite import Case, ChannelSuite, Received, ReceiverKit, eventually, fresh, refused, send
+from relay.channels.amqp_kit import PASSWORD, AmqpKit
+from relay.channels.line import Line
+from relay.channels.river import weather
+from relay.channels.suite import (
+    PATIENCE,
+    ChannelSuite,
+    eventually,
+    fresh,
+    refused,
+    send,
+)
 from serving.certificates import Authority
 from support.rabbitmq import RabbitServer
 
-PASSWORD = "fake-amqp-password"
-ADMIN = "fake-admin-password"
-
-
-class AmqpKit(ReceiverKit):
-    kind = "amqp"
-    secrets = (PASSWORD,)
-    cases = (
-        Case("wrong password", DeliveryReason.UNAUTHORIZED, retry=True),
-        Case("writing denied", DeliveryReason.UNAUTHORIZED, retry=True),
-        Case("no right to the virtual host", DeliveryReason.UNAUTHORIZED, retry=True),
-        Case("no queue", DeliveryReason.UNROUTABLE, retry=True),
-        Case("no exchange", DeliveryReason.UNROUTABLE, retry=True),
-        Case("queue full", DeliveryReason.SERVER_ERROR, retry=True),
-        Case("too large", DeliveryReason.TOO_LARGE, retry=False),
-    )
-
-    def __init__(self, server: RabbitServer) -> None:
-        self.server = server
-        self.messages: list[AbstractIncomingMessage] = []
-
-    def settings(self, **changes: Any) -> AmqpSettings:
-        given: dict[str, Any] = {
-            "name": "rabbit",
-            "host": "localhost",
-            "port": self.server.port,
-            "encryption": "none",
-            "username": "me",
-            "password": PASSWORD,
-            "exchange": "alerts",
-            "routing_key": "backups.{{ type }}",
-        }
-        return AmqpSettings(**{**given, **changes})
-
-    @asynccontextmanager
-    async def admin(self) -> AsyncIterator[AbstractChannel]:
-        server = self.server
-        connection = await aio_pika.connect(
-            host="localhost", port=server.port, login=server.user, password=server.password
-        )
-        async with connection, connection.channel() as channel:
-            yield channel
-
-    async def arrange(self, *, bound: bool = True, arguments: dict[str, Any] | None = None) -> bool:
-        """Make exchange and queue anew."""
-        async with self.admin() as channel:
-            await channel.exchange_delete("alerts")
-            await channel.queue_delete("alerts")
-            exchange = await channel.declare_exchange("alerts", ExchangeType.TOPIC, durable=True)
-            queue = await channel.declare_queue("alerts", durable=True, arguments=arguments)
-            if bound:
-                await queue.bind(exchange, "backups.#")
-        return True
-
-    async def fetch(self, name: str = "alerts") -> list[AbstractIncomingMessage]:
-        found = []
-        async with self.admin() as channel:
-            queue = await channel.get_queue(name)
-            while (message := await queue.get(no_ack=True, fail=False)) is not None:
-                found.append(message)
-        return found
-
-    def received(self) -> list[Received]:
-        self.messages += aside(self.fetch)
-        return [Received(str(message.message_id), message.body.decode()) for message in self.messages]
-
-    def start(self) -> None:
-        self.server.start()
-
-    def stop(self) -> None:
-        self.server.stop()
-
-    def fail(self, case: Case) -> None:
-        match case.name:
-            case "wrong password":
-                self.server.user_may("me", "fake-other-password")
-            case "writing denied":
-                self.server.user_may("me", PASSWORD, write="^$")
-            case "no right to the virtual host":
-                self.server.tell(
-                    'rabbit_auth_backend_internal:clear_permissions(<<"me">>, <<"/">>, <<"tests">>)'
-                )
-            case "no queue":
-                aside(lambda: self.arrange(bound=False))
-            case "no exchange":
-                aside(self._drop)
-            case "queue full":
-                aside(self._fill)
-            case "too large":
-                self.server.tell("application:set_env(rabbit, max_message_size, 100)")
-                self.server.cut()  # what is open keeps to the old limit
-
-    def heal(self) -> None:
-        self.server.tell("application:set_env(rabbit, max_message_size, 134217728)")
-        self.server.user_may("me", PASSWORD)
-        aside(self.arrange)
-
-    async def _drop(self) -> bool:
-        async with self.admin() as channel:
-            await channel.exchange_delete("alerts")
-        return True
-
-    async def _fill(self) -> bool:
-        await self.arrange(arguments={"x-max-length": 1, "x-overflow": "reject-publish"})
-        async with self.admin() as channel:
-            await channel.default_exchange.publish(aio_pika.Message(b"-"), "alerts")
-        return True
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.create(tmp_path_factory.mktemp("rabbitmq") / "ca")
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[RabbitServer]:
-    pair = authority.sign("rabbit", names="DNS:localhost", usage="serverAuth")
-    tls = {"cacertfile": authority.root.cert, "certfile": pair.cert, "keyfile": pair.key}
-    lines = [f"ssl_options.{name} = {file}" for name, file in tls.items()]
-    lines += ["ssl_options.verify = verify_peer", "ssl_cert_login_from = common_name"]
-    lines += ["auth_mechanisms.1 = PLAIN", "auth_mechanisms.2 = EXTERNAL"]
-    server = RabbitServer(
-        tmp_path_factory.mktemp("rabbitmq"),
-        ADMIN,
-        "\n".join(lines),
-        tls=True,
-        plugins=["rabbitmq_auth_mechanism_ssl"],
-    )
-    server.boot()
-    yield server
-    server.halt()
-
 
 @pytest.fixture
-def kit(server: RabbitServer) -> Iterator[AmqpKit]:
-    kit = AmqpKit(server)
+def kit(rabbitmq: RabbitServer) -> Iterator[AmqpKit]:
+    kit = AmqpKit(rabbitmq)
     kit.heal()
     yield kit
     kit.start()
@@ -268,6 +142,19 @@ async def test_a_connection_over_which_an_attempt_ran_out_of_time_is_given_up(ki
     assert fresh(4).id in {one.id for one in kit.received()}
 
 
+async def test_a_broker_that_falls_silent_is_given_up(kit: AmqpKit) -> None:
+    async with Line(kit.server.port) as line:
+        channel = kit.settings(port=line.port, heartbeat_seconds=2).open(Rendering())
+        await send(channel, fresh(1))
+        line.dead = True
+        async with asyncio.timeout(PATIENCE):
+            await line.given_up.wait()
+        line.dead = False
+        await eventually(lambda: send(channel, fresh(2)))  # the goodbye may not be over yet
+        await channel.close()
+    assert [one.id for one in kit.received()] == [fresh(1).id, fresh(2).id]
+
+
 async def test_a_password_is_read_anew_at_each_connection(kit: AmqpKit, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text(f"{PASSWORD}\n")
@@ -284,20 +171,20 @@ async def test_a_password_is_read_anew_at_each_connection(kit: AmqpKit, tmp_path
 
 
 class TestTLS:
-    def there(self, server: RabbitServer, kit: AmqpKit, **changes: Any) -> AmqpSettings:
-        return kit.settings(port=server.tls_port, encryption="tls", **changes)
+    def there(self, kit: AmqpKit, **changes: Any) -> AmqpSettings:
+        return kit.settings(port=kit.server.tls_port, encryption="tls", **changes)
 
     async def test_a_broker_that_the_authority_signed_is_believed(
-        self, server: RabbitServer, kit: AmqpKit, authority: Authority
+        self, kit: AmqpKit, broker_authority: Authority
     ) -> None:
-        tls = ClientTLS(ca_file=str(authority.root.cert))
-        channel = self.there(server, kit, tls=tls).open(Rendering())
+        tls = ClientTLS(ca_file=str(broker_authority.root.cert))
+        channel = self.there(kit, tls=tls).open(Rendering())
         await send(channel, fresh(1))
         await channel.close()
         assert [one.id for one in kit.received()] == [fresh(1).id]
 
-    async def test_another_broker_is_not(self, server: RabbitServer, kit: AmqpKit) -> None:
-        channel = self.there(server, kit).open(Rendering())
+    async def test_another_broker_is_not(self, kit: AmqpKit) -> None:
+        channel = self.there(kit).open(Rendering())
         error = await refused(channel, fresh(1))
         await channel.close()
         assert error.reason is DeliveryReason.TLS
@@ -310,14 +197,14 @@ class TestTLS:
         assert error.reason in {DeliveryReason.TLS, DeliveryReason.UNREACHABLE}
 
     async def test_without_a_user_the_certificate_tells_who_we_are(
-        self, server: RabbitServer, kit: AmqpKit, authority: Authority
+        self, kit: AmqpKit, broker_authority: Authority
     ) -> None:
         for name, reason in (("me", None), ("stranger", DeliveryReason.UNAUTHORIZED)):
-            pair = authority.sign(name)
+            pair = broker_authority.sign(name)
             tls = ClientTLS(
-                ca_file=str(authority.root.cert), cert_file=str(pair.cert), key_file=str(pair.key)
+                ca_file=str(broker_authority.root.cert), cert_file=str(pair.cert), key_file=str(pair.key)
             )
-            channel = self.there(server, kit, username=None, password=None, tls=tls).open(Rendering())
+            channel = self.there(kit, username=None, password=None, tls=tls).open(Rendering())
             if reason is None:
                 await send(channel, fresh(1))
             else:

@@ -118,13 +118,16 @@ async def test_what_enrichers_found_is_told_and_bounded(cluster: Velero, channel
         run=RUN,
         run_namespace="velero",
         error="bucket gone, secret_key=fake-hunter2",
-        failed_items=(ItemError(namespace="shop", name="pods/a", error="y" * 5000),),
+        failed_items=tuple(ItemError(namespace="shop", name=f"pods/{n}", error="y" * 5000) for n in "abc"),
     )
     await send(channel, delivery(about, root_cause=Finding(alerts={about.fingerprint: known})))
     [event] = events(cluster)
     assert event["message"].startswith("It failed. bucket gone, secret_key=*** shop/pods/a: yyy")
-    assert len(event["message"]) == LONGEST
-    assert event["message"].endswith("…")
+    assert len(event["message"]) <= LONGEST
+    await send(channel, delivery(alert(schedule="z", annotations={"summary": "z" * 5000, "run": RUN})))
+    [message] = [one["message"] for one in events(cluster) if one["message"].startswith("zz")]
+    assert len(message) == LONGEST
+    assert message.endswith("z…")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +137,10 @@ async def test_what_enrichers_found_is_told_and_bounded(cluster: Velero, channel
         alert(annotations={"run": "gone"}),
         alert(operator="", annotations={"run": RUN}),
         alert(operator="x", annotations={"run": RUN}),
+        alert(annotations={"run": f"../backups/{RUN}"}),
+        alert(resource_namespace="velero/backups/x?", annotations={"run": RUN}),
     ],
-    ids=["no run", "run is gone", "no operator", "unknown operator"],
+    ids=["no run", "run is gone", "no operator", "unknown operator", "a way out", "a way in"],
 )
 async def test_alerts_without_an_object_are_passed_over(
     cluster: Velero, channel: Channel, about: Alert

@@ -15,9 +15,10 @@ from backup_sentinel.relay.channels import DeliverySettings
 from backup_sentinel.relay.channels.nats.channel import subject
 from backup_sentinel.relay.rendering import Rendering, samples
 from backup_sentinel.relay.settings import RelaySettings
+from relay.channels.line import Line
 from relay.channels.nats_kit import NatsKit
 from relay.channels.river import weather
-from relay.channels.suite import ChannelSuite, fresh, refused, send
+from relay.channels.suite import PATIENCE, ChannelSuite, fresh, refused, send
 
 
 @pytest.fixture
@@ -112,6 +113,19 @@ async def test_the_next_server_is_taken_where_one_is_down(kit: NatsKit) -> None:
         await send(channel, fresh(number))
         await channel.close()
     assert len(kit.received()) == 4
+
+
+async def test_a_server_that_falls_silent_is_given_up(kit: NatsKit) -> None:
+    async with Line(kit.server.port) as line:
+        channel = kit.settings(servers=(f"nats://localhost:{line.port}",), ping_seconds=1).open(Rendering())
+        await send(channel, fresh(1))
+        line.dead = True
+        async with asyncio.timeout(PATIENCE):
+            await line.given_up.wait()
+        line.dead = False
+        await send(channel, fresh(2))
+        await channel.close()
+    assert [one.id for one in kit.received()] == [fresh(1).id, fresh(2).id]
 
 
 async def test_an_attempt_does_not_wait_for_a_server_that_dies(kit: NatsKit) -> None:

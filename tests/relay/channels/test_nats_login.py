@@ -165,6 +165,23 @@ class TestTLS:
         assert (await refused(channel, fresh(1))).reason is DeliveryReason.UNROUTABLE
         await channel.close()
 
+    async def test_a_client_certificate_is_a_login(self, kit: NatsKit, authority: Authority) -> None:
+        kit.server.stop()
+        kit.server.config["tls"]["verify_and_map"] = True
+        kit.server.config["authorization"] = {"users": [{"user": "CN=known"}]}
+        kit.server.start()
+        for name, reason in (
+            ("known", DeliveryReason.UNROUTABLE),  # logged in; no stream
+            ("stranger", DeliveryReason.UNAUTHORIZED),
+        ):
+            pair = authority.sign(name)
+            tls = ClientTLS(
+                ca_file=str(authority.root.cert), cert_file=str(pair.cert), key_file=str(pair.key)
+            )
+            channel = self.there(kit, tls=tls, username=None, password=None).open(Rendering())
+            assert (await refused(channel, fresh(1))).reason is reason
+            await channel.close()
+
 
 async def test_a_server_without_tls_gets_no_password_where_tls_is_asked_for() -> None:
     seen = bytearray()

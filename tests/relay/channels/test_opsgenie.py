@@ -397,6 +397,14 @@ def test_wrong_settings_are_refused(setting: str, message: str) -> None:
     assert caught.value.line == 5
 
 
+def test_jira_service_management_knows_responders_by_id() -> None:
+    settings = OpsgenieKit().settings
+    with pytest.raises(ValueError, match="by `id` only"):
+        settings(service="jira-service-management", responders=(Responder(type="team", name="ops"),))
+    known = Responder(type="team", id="4513b7ea")
+    assert settings(service="jira-service-management", responders=(known,)).responders == (known,)
+
+
 async def test_every_service_has_an_address() -> None:
     assert set(ADDRESSES) == {"opsgenie", "opsgenie-eu", "jira-service-management"}
     for service in ADDRESSES:

@@ -142,8 +142,31 @@ async def test_bodies_of_chat_services_are_json_that_names_the_alert(kit: Webhoo
         text = json.dumps(json.loads(channel.render(sample).body), ensure_ascii=False)
         for alert in sample.message.alerts:
             summary = alert.annotations.get("summary", alert.name)
+            if style == "slack":
+                summary = summary.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             assert json.dumps(summary, ensure_ascii=False)[1:-1] in text
     await channel.close()
+
+
+@pytest.mark.parametrize("style", ["slack", "mattermost", "rocketchat", "discord"])
+async def test_what_an_operator_wrote_calls_nobody(kit: WebhookKit, style: str) -> None:
+    sample = fresh(1)
+    said = "hook <!channel> of @all, @here & @Channel failed: <https://evil.example|click>, ask me@here-we-are.example"
+    alert = msgspec.structs.replace(
+        sample.message.alerts[0], annotations={"summary": said, "description": said}
+    )
+    message = msgspec.structs.replace(sample.message, alerts=(alert,))
+    channel = kit.settings(style=style).open(Rendering())
+    body = json.loads(channel.render(msgspec.structs.replace(sample, message=message)).body)
+    await channel.close()
+    text = json.dumps(body, ensure_ascii=False)
+    if style == "discord":
+        assert body["allowed_mentions"] == {"parse": []}
+    elif style == "slack":
+        assert "<" not in text
+        assert "hook &lt;!channel&gt; of @all, @here &amp; @Channel" in text
+    else:
+        assert "hook <!channel> of @\u200ball, @\u200bhere & @\u200bChannel" in text
 
 
 @pytest.mark.parametrize("style", STYLES)

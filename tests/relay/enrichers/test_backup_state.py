@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from backup_sentinel.config import parse
+from backup_sentinel.config import Config, parse
 from backup_sentinel.demo.apiserver import SimulatedApiServer
-from backup_sentinel.demo.faults import Answer
+from backup_sentinel.demo.faults import Answer, Latency
 from backup_sentinel.demo.velero.objects import TYPES
 from backup_sentinel.errors import DocumentError
 from backup_sentinel.export import overview
 from backup_sentinel.kube.settings import ClusterSettings
+from backup_sentinel.looking import Lookout
 from backup_sentinel.relay.backups import ExporterSettings, rows
 from backup_sentinel.relay.enrichers.backup_state import MANY, BackupStateSettings
 from backup_sentinel.relay.finding import AlertFinding, Findings, RepositoryFinding, VolumeFinding
@@ -120,6 +121,16 @@ async def test_a_location_that_is_away_says_why(cluster: Velero) -> None:
     )
 
 
+async def test_an_alert_about_a_location_tells_its_state(cluster: Velero) -> None:
+    cluster.put(location() | {"status": {"phase": "Unavailable", "message": "no such bucket"}})
+    found = await told(cluster, alert(action="", schedule="", location="default"))
+    assert found == AlertFinding(
+        repository=RepositoryFinding(name="default", available=False, error="no such bucket")
+    )
+    findings = await asked(settings(cluster), message(alert(action="", location="x")), look=cluster.look)
+    assert findings == Findings(at=findings.at)
+
+
 @pytest.mark.parametrize("labels", [{"operator": ""}, {"action": ""}, {"resource_namespace": ""}])
 async def test_alerts_about_no_schedule_are_none_of_its_business(
     cluster: Velero, labels: dict[str, Any]
@@ -147,12 +158,62 @@ async def test_many_alerts_of_one_operator_take_one_look(cluster: Velero) -> Non
     assert not cluster.server.journal.find("watch")
 
 
+async def test_those_who_ask_within_seconds_share_a_look(cluster: Velero) -> None:
+    cluster.fail_in_part()
+    look = Lookout(Config(), fresh=600)
+    about = [message(alert(target=str(number))) for number in range(4)] + [message(alert())] * 4
+    answers = await asyncio.gather(*(asked(settings(cluster), one, look=look) for one in about))
+    assert [bool(one.facts) for one in answers] == [False] * 4 + [True] * 4
+    assert (await asked(settings(cluster), message(alert()), look=look)).facts
+    assert len(cluster.server.journal.find("list", "backups")) == 1
+
+
+async def test_a_look_that_did_not_see_everything_is_not_shared(cluster: Velero) -> None:
+    cluster.fail_in_part()
+    look = Lookout(Config(), fresh=600)
+    active = cluster.server.faults.add(Answer(code=403, resource="podvolumebackups"))
+    assert (await asked(settings(cluster), message(alert()), look=look)).notes
+    cluster.server.faults.remove(active)
+    assert not (await asked(settings(cluster), message(alert()), look=look)).notes
+
+
+async def test_one_who_gives_up_takes_the_look_from_nobody(cluster: Velero) -> None:
+    cluster.fail_in_part()
+    cluster.server.faults.add(Latency(resource="datauploads", seconds=0.5))
+    look = Lookout(Config(), fresh=600)
+    hasty = asyncio.create_task(asked(settings(cluster), message(alert()), look=look))
+    await cluster.server.journal.wait("list", "datauploads")
+    patient = asyncio.create_task(asked(settings(cluster), message(alert()), look=look))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    assert (await patient).facts
+    assert len(cluster.server.journal.find("list", "backups")) == 1
+
+
 async def test_what_cannot_be_read_is_noted_and_the_rest_is_told(cluster: Velero) -> None:
     cluster.fail_in_part()
     cluster.server.faults.add(Answer(code=403, resource="podvolumebackups"))
     findings = await asked(settings(cluster), message(alert()), look=cluster.look)
     assert finding(findings, "backup_state").alerts
     assert any("podvolumebackups" in note for note in findings.notes["backup_state"])
+
+
+async def test_a_resource_that_hangs_keeps_the_others_from_nothing(cluster: Velero) -> None:
+    cluster.fail_in_part()
+    cluster.server.faults.add(Latency(resource="datauploads", seconds=600))
+    findings = await asked(settings(cluster, timeout_seconds=6.0), message(alert()), look=cluster.look)
+    assert finding(findings, "backup_state").alerts
+    assert findings.notes["backup_state"] == ("datauploads.velero.io: not read within 4.8 s",)
+    assert findings.failed == ("backup_state",), "it is asked again before a later attempt"
+
+
+async def test_one_cluster_that_is_unknown_keeps_the_others_from_nothing(cluster: Velero) -> None:
+    cluster.fail_in_part()
+    named = (ClusterSettings(name="prod", api_url=cluster.server.url),)
+    alerts = (alert(cluster="test"), alert(cluster="prod"))
+    findings = await asked(settings(cluster, clusters=named), message(*alerts), look=cluster.look)
+    assert list(finding(findings, "backup_state").alerts) == [alerts[1].fingerprint]
+    assert findings.notes["backup_state"] == ("there is no access to a cluster called `test`",)
 
 
 async def test_a_cluster_that_is_away_leaves_a_note() -> None:
@@ -190,6 +251,7 @@ def test_the_shapes_are_those_of_the_exporter() -> None:
     pairs: dict[type[msgspec.Struct], type[msgspec.Struct]] = {
         rows.Detail: overview.ScheduleDetail,
         rows.LocationRow: overview.LocationRow,
+        rows.Places: overview.PlaceList,
         rows.RunRow: overview.RunRow,
         rows.ScheduleRow: overview.ScheduleRow,
         rows.VolumeRow: overview.VolumeRow,
@@ -243,6 +305,9 @@ async def test_an_exporter_says_what_the_cluster_says(cluster: Velero, exporter:
         assert not findings.notes
         found = finding(findings, "backup_state").alerts[about.fingerprint]
         assert found == await told(cluster, about)
+    place = alert(action="", schedule="", location="default")
+    findings = await asked(asking, message(place))
+    assert finding(findings, "backup_state").alerts[place.fingerprint] == await told(cluster, place)
     gone = await asked(asking, message(alert(schedule="other", annotations={"run": "nobody"})))
     assert gone == Findings(at=gone.at)
     cluster.server.cluster.delete("schedules.velero.io", "velero", "shop")

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from backup_sentinel.config import parse
 from backup_sentinel.errors import DocumentError, SentinelError
@@ -110,7 +113,7 @@ async def test_a_hash_of_the_node_with_json_by_module(server: RedisServer, redis
     plan(redis, "wiki1", "mail1")
     changes: dict[str, Any] = {"socket": str(server.socket), "port": 1} if way == "socket" else {}
     about = await found(server, **changes)
-    assert about.run == "backup 1 (nightly)"
+    assert about.run == "backup 1 (nightly) on node 1"
     assert about.outcome == "partial"
     assert about.ended == RECENT
     assert about.parts == (
@@ -135,7 +138,8 @@ async def test_hashes_of_fields_by_plan_and_module(server: RedisServer, redis: R
     about = await found(server)
     assert outcomes(about) == {"mail1": "failed", "wiki1": "succeeded"}
     assert about.errors == 2
-    assert about.error == "repository offline; mail1: exit status 1"
+    assert about.error == "repository offline; 1 of 2 did not succeed: mail1"
+    assert about.parts[0].error == "exit status 1"
     assert about.ended == RECENT
 
 
@@ -159,7 +163,7 @@ async def test_an_error_of_the_plan_that_no_module_has(server: RedisServer, redi
     plan(redis, "wiki1")
     about = await found(server)
     assert outcomes(about) == {"wiki1": "succeeded", "backup 1 (nightly)": "failed"}
-    assert about.error == "prune failed"
+    assert about.error == "prune failed; 1 of 2 did not succeed: backup 1 (nightly)"
     assert about.outcome == "partial"
 
 
@@ -182,14 +186,30 @@ async def test_modules_of_the_plan_without_status(server: RedisServer, redis: Re
     plan(redis, "wiki1", "mail1")
     about = await found(server)
     assert outcomes(about) == {"wiki1": "succeeded", "mail1": "unknown"}, "gone1 has left the plan"
-    assert about.error == "mail1: no status in Redis"
+    assert about.error == "1 of 2 did not succeed: mail1"
+    assert {part.name: part.error for part in about.parts}["mail1"] == "no status in Redis"
 
 
 async def test_a_status_of_an_earlier_run(server: RedisServer, redis: Redis) -> None:
     by_node(redis, {"wiki1": {}, "mail1": {"end": int(EARLIER) - 86_400}})
     about = await found(server)
     assert outcomes(about) == {"wiki1": "succeeded", "mail1": "unknown"}
-    assert "no status of this run; the last ended 2027-01-" in (about.error or "")
+    assert "no status of this run; the last ended 2027-01-" in about.parts[0].error
+
+
+async def test_statuses_of_yesterday_are_not_those_of_the_run_that_failed(
+    server: RedisServer, redis: Redis
+) -> None:
+    """A run that failed before it wrote any status leaves those of the run before."""
+    by_node(redis, {"wiki1": {"end": int(START) - 86_000}})
+    began = msgspec.structs.replace(FAILED, starts_at="2027-01-15T08:00:00Z")
+    about = await found(server, began)
+    assert outcomes(about) == {"wiki1": "unknown"}
+    assert "no status of this run" in (about.error or "")
+    by_node(redis, {"wiki1": {"end": int(START) - 60_000}})
+    assert outcomes(await found(server, began)) == {"wiki1": "succeeded"}
+    by_node(redis, {"wiki1": {"end": int(START) + 100}})
+    assert outcomes(await found(server, began)) == {"wiki1": "succeeded"}
 
 
 async def test_modules_of_other_nodes_do_not_belong_to_an_alert_of_one(
@@ -218,6 +238,10 @@ async def test_without_an_id_what_ended_within_the_window_belongs_to_it(
     about = await found(server, ns8_alert())
     assert about.run == "recent backups"
     assert outcomes(about) == {"wiki1": "succeeded", "mail1": "failed"}
+    redis.delete("node/1/backup_status/1", "node/1/backup_status/2")
+    assert outcomes(await found(server, ns8_alert())) == {"backup 4": "failed"}
+    by_node(redis, {"wiki1": {}}, backup="1")
+    by_node(redis, {"mail1": {"errors": 1}}, backup="2")
     wider = await found(server, ns8_alert(), recent_window_seconds=7200)
     assert outcomes(wider) == {"wiki1": "succeeded", "mail1": "failed", "shop1": "failed"}
 
@@ -242,7 +266,7 @@ async def test_a_missing_backup_that_came_meanwhile(server: RedisServer, redis: 
     by_node(redis, {"wiki1": {}, "mail1": {"end": int(START) - 30_000}})
     about = await found(server, missing)
     assert outcomes(about) == {"wiki1": "succeeded", "mail1": "unknown"}
-    assert "mail1: no backup since then; the last ended" in (about.error or "")
+    assert "no backup since then; the last ended" in about.parts[0].error
     over = ns8_alert("NsBackupMissing", status="resolved", backup_id="1")
     assert outcomes(await found(server, over)) == {"wiki1": "succeeded", "mail1": "succeeded"}
 
@@ -252,9 +276,15 @@ async def test_very_many_modules_keep_the_judgement(server: RedisServer, redis: 
     by_node(redis, {"wiki1": {}})
     findings = await ask(server, FAILED)
     about = finding(findings, "ns8").alerts[FAILED.fingerprint]
+    assert about.error == (
+        "300 of 301 did not succeed: mail0, mail1, mail10, mail100, mail101, mail102, mail103, mail104, mail105, mail106"
+        " and 290 more"
+    )
     assert len(about.parts) == 100
     assert {"failed", "succeeded"} == set(outcomes(about).values())
-    assert findings.notes["ns8"] == ("only 100 of the 301 modules of backup 1 (nightly) are listed",)
+    assert findings.notes["ns8"] == (
+        "only 100 of the 301 modules of backup 1 (nightly) on node 1 are listed",
+    )
     many = [ns8_alert(id="1", node="1", copy=str(number)) for number in range(25)]
     findings = await ask(server, *many)
     assert len(finding(findings, "ns8").alerts) == 20
@@ -322,6 +352,28 @@ def test_outcomes_of_fields(values: dict[str, Any], outcome: str, error: str) ->
 )
 def test_instants(text: object, at: float | None) -> None:
     assert from_fields({"timestamp": text}, backup="1").at == at
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+    max_leaves=8,
+)
+FIELDS = ("result", "errors", "error", "end", "timestamp")
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(FIELDS), ANYTHING | st.datetimes().map(str)) | st.text())
+@example({"end": "0001-01-01T00:00:00+23:59"})
+@example({"timestamp": "9999-12-31T23:59:59-23:59"})
+@example({"errors": "9" * 5000, "end": "1e999"})
+@example("[" * 100_000)
+def test_whatever_stands_there_is_a_status(found: dict[str, Any] | str) -> None:
+    text = found if isinstance(found, str) else json.dumps(found)
+    status = from_json(text, backup="1", module="wiki1", node="1")
+    assert status.outcome in {"succeeded", "failed", "unknown"}
+    assert len(status.error) <= 1000
+    assert status.at is None or 0 < status.at < 1e11
 
 
 def test_json_of_a_module() -> None:

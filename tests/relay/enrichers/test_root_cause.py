@@ -22,7 +22,7 @@ from backup_sentinel.errors import DocumentError
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.relay.enrichers.root_cause import RootCauseSettings
 from backup_sentinel.relay.enrichers.root_cause.inquiry import MANY, MANY_ITEMS
-from backup_sentinel.relay.finding import AlertFinding, Finding, Findings, ItemError
+from backup_sentinel.relay.finding import AlertFinding, Finding, Findings, ItemError, VolumeFinding
 from backup_sentinel.relay.message import Alert
 from backup_sentinel.relay.tls import ClientTLS
 from backup_sentinel.relay.velero import ResultsSettings
@@ -52,7 +52,7 @@ async def cluster() -> AsyncIterator[Velero]:
 
 
 def results(**changes: Any) -> ResultsSettings:
-    return ResultsSettings(**{"enabled": True, "hosts": ("127.0.0.1",), "wait_seconds": 5.0, **changes})
+    return ResultsSettings(**{"enabled": True, "hosts": ("127.0.0.1",), "wait_seconds": 20.0, **changes})
 
 
 def settings(cluster: Velero, **changes: Any) -> RootCauseSettings:
@@ -99,9 +99,11 @@ async def test_what_was_told_before_is_not_told_again(cluster: Velero) -> None:
 
 
 async def test_a_run_that_is_known_without_a_reason_is_looked_at(cluster: Velero) -> None:
-    known = AlertFinding(run=RUN, run_namespace="velero", outcome="partial")
-    findings = await told(cluster, facts={"backup_state": Finding(alerts={ALERT.fingerprint: known})})
-    assert only(findings).failed_volumes
+    silent = (VolumeFinding(namespace="shop", name="data-shop-0", outcome="failed"),)
+    for volumes in ((), silent):
+        known = AlertFinding(run=RUN, run_namespace="velero", outcome="partial", failed_volumes=volumes)
+        findings = await told(cluster, facts={"backup_state": Finding(alerts={ALERT.fingerprint: known})})
+        assert only(findings).failed_volumes[0].error == "connection refused"
 
 
 async def test_a_restore_has_a_file_of_its_own(cluster: Velero) -> None:
@@ -253,6 +255,18 @@ ANSWERS: dict[str, tuple[dict[str, Any] | None, str]] = {
         {"phase": "Processed", "downloadURL": "file:///etc/passwd"},
         "the address of the results file must be an http:// or https:// URL with a host",
     ),
+    "below": (
+        {"phase": "Processed", "downloadURL": f"https://127.0.0.1.evil.example/x?sig={SIGNATURE}"},
+        "the results file is at 127.0.0.1.evil.example, which `results.hosts` does not name",
+    ),
+    "beside": (
+        {"phase": "Processed", "downloadURL": f"https://evils3.example/x?sig={SIGNATURE}"},
+        "the results file is at evils3.example, which `results.hosts` does not name",
+    ),
+    "above": (
+        {"phase": "Processed", "downloadURL": f"https://s3.example/x?sig={SIGNATURE}"},
+        "the results file is at s3.example, which `results.hosts` does not name",
+    ),
     "user": (
         {"phase": "Processed", "downloadURL": f"http://127.0.0.1@evil.example/x?sig={SIGNATURE}"},
         "the results file is at evil.example, which `results.hosts` does not name",
@@ -266,7 +280,7 @@ async def test_answers_that_lead_nowhere(
 ) -> None:
     status, wrong = ANSWERS[case]
     cluster.status = lambda _: status
-    findings = await told(cluster, results=results(wait_seconds=0.5))
+    findings = await told(cluster, results=results(wait_seconds=0.5, hosts=("127.0.0.1", "*.s3.example")))
     assert note(findings) == wrong
     assert not cluster.storage.asked
     assert not cluster.left()
@@ -275,8 +289,10 @@ async def test_answers_that_lead_nowhere(
 
 async def test_the_request_is_deleted_when_time_is_up(cluster: Velero) -> None:
     cluster.storage.slow.clear()
-    findings = await told(cluster, timeout_seconds=1.5)
-    assert note(findings) == "no answer within 1.5 s"
+    known = AlertFinding(run=RUN, run_namespace="velero", outcome="partial", error="2 errors")
+    facts = {"backup_state": Finding(alerts={ALERT.fingerprint: known})}
+    findings = await told(cluster, facts=facts, timeout_seconds=3.0)
+    assert note(findings) == "no answer within 3 s"
     assert cluster.requests
     assert not cluster.left()
 
@@ -289,6 +305,20 @@ async def test_the_request_is_deleted_when_nobody_waits_any_more(cluster: Velero
     await asyncio.gather(asking, return_exceptions=True)
     await cluster.server.journal.wait("delete", "downloadrequests")
     await until(lambda: not cluster.left())
+
+
+ESCAPES = ("../../../secrets", "a/b", "a?b", "a%2fb", "..", "A", "a,b", "a" * 254, "a\n", ".a")
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+async def test_what_an_alert_calls_a_run_leads_nowhere_else(cluster: Velero, name: str) -> None:
+    for about in (alert(annotations={"run": name}), alert(resource_namespace=name, annotations={"run": RUN})):
+        known = AlertFinding(run=about.annotations["run"], outcome="failed", error="x")
+        facts = {"backup_state": Finding(alerts={about.fingerprint: known})}
+        findings = await told(cluster, about, facts=facts)
+        assert not findings.facts
+        assert "is no name of an object" in note(findings)
+    assert not cluster.server.journal.find()
 
 
 async def test_a_request_that_cannot_be_deleted_is_left_to_velero(cluster: Velero) -> None:
@@ -348,6 +378,19 @@ KASTEN = (
 )
 
 
+async def test_files_come_through_a_proxy(cluster: Velero) -> None:
+    url = cluster.storage.sign(cluster.path(RUN)).replace(cluster.storage.url, "http://s3.example")
+    cluster.status = lambda _: {"phase": "Processed", "downloadURL": url}
+    proxy = cluster.storage.url.replace("://", "://relay:fake-hunter2@")
+    proxied = results(hosts=("s3.example",), proxy_url=proxy)
+    assert only(await told(cluster, results=proxied)).failed_items == ITEMS
+    assert cluster.storage.asked == [url]
+    assert "fake-hunter2" not in repr(proxied)
+    cluster.storage.close()
+    findings = await told(cluster, results=proxied)
+    assert note(findings) == "the results file cannot be fetched from s3.example: unreachable"
+
+
 async def test_nested_errors_of_kasten_come_out_of_their_wrapping() -> None:
     cause = {
         "message": "Failed to snapshot",
@@ -400,6 +443,8 @@ async def test_nested_errors_of_kasten_come_out_of_their_wrapping() -> None:
         ("{enabled: true}", "`hosts` must name the hosts"),
         ("{enabled: true, hosts: ['*']}", "is no host"),
         ("{enabled: true, hosts: ['https://s3.example']}", "is no host"),
+        ("{enabled: true, hosts: ['minio*']}", "is no host"),
+        ("{enabled: true, hosts: ['s3.*.example']}", "is no host"),
         ("{enabled: true, hosts: [s3.example], max_bytes: 1}", "max_bytes"),
     ],
 )

@@ -21,7 +21,7 @@ from backup_sentinel.looking import Lookout
 from support.velero import backup, location, schedule, stamp
 
 SIGNATURE = "5ignatur3-0f-nobody"
-LOOK = Lookout(Config())
+LOOK = Lookout(Config(), fresh=0)
 NOW = 1_772_413_200.0
 RUN = "shop-20260302010003"
 FAILED_ITEM = (
@@ -92,6 +92,10 @@ class Storage:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
         self.slow.set()
         self._server.shutdown()
         self._server.server_close()

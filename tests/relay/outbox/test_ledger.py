@@ -16,6 +16,7 @@ from backup_sentinel.errors import DeliveryReason
 from backup_sentinel.relay.message import Message
 from backup_sentinel.relay.outbox.identity import delivery_id
 from backup_sentinel.relay.outbox.ledger import Claim, Ledger
+from backup_sentinel.relay.outbox.retention import purge, tidy
 from backup_sentinel.relay.outbox.schema import connect
 from relay.kit import START, message, number_of
 
@@ -158,7 +159,7 @@ class Outboxes(RuleBasedStateMachine):
             return
         identity = sorted(self.dead)[index % len(self.dead)]
         del self.dead[identity]
-        assert self.commit(lambda ledger: ledger.purge(identity))
+        assert self.commit(lambda ledger: purge(ledger.sql, identity))
 
     @rule(seconds=st.floats(0, 50))
     def wait(self, seconds: float) -> None:
@@ -166,7 +167,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @rule()
     def tidy(self) -> None:
-        self.commit(lambda ledger: ledger.tidy(self.now + 1, 0.0, self.now - 300))
+        self.commit(lambda ledger: tidy(ledger.sql, self.now + 1, 0.0, self.now - 300))
 
     @rule()
     def crash(self) -> None:

@@ -17,7 +17,7 @@ from backup_sentinel.relay.finding import (
 )
 from backup_sentinel.relay.message import Delivery
 from backup_sentinel.relay.rendering import Rendering, RenderingError, samples
-from backup_sentinel.relay.rendering.merging import AlertView, merge
+from backup_sentinel.relay.rendering.merging import AlertView, cause, merge
 from backup_sentinel.relay.rendering.view import view
 
 ITEM = ItemError(namespace="shop", name="pods/shop-0", error="x")
@@ -115,3 +115,38 @@ def test_labels_win_over_findings_and_the_subject_stands_in_front() -> None:
         "t",
     )
     assert template.render(delivery) == "pods/shop-0None"
+
+
+def test_the_cause_in_a_few_lines() -> None:
+    found = AlertFinding(
+        error="2 errors",
+        failed_items=tuple(ItemError(namespace="shop", name=f"pods/{n}", error="x" * 400) for n in range(5)),
+        failed_volumes=(VolumeFinding(name="data", outcome="failed"),),
+        repository=RepositoryFinding(name="main", available=False, error="i/o timeout"),
+    )
+    lines = cause(merge(facts(x=Finding(alerts={"f": found}))).alerts["f"]).splitlines()
+    assert [line[:20] for line in lines] == [
+        "2 errors",
+        "shop/pods/0: xxxxxxx",
+        "shop/pods/1: xxxxxxx",
+        "shop/pods/2: xxxxxxx",
+        "and 2 more items",
+        "data: failed",
+        "storage location mai",
+    ]
+    assert all(len(line) < 330 for line in lines)
+    assert cause({}) == ""
+
+
+def test_a_part_that_is_told_with_its_error_is_not_told_without() -> None:
+    silent, told = (VolumeFinding(name="v", outcome="failed", error=error) for error in ("", "refused"))
+    other = VolumeFinding(name="w", outcome="failed")
+    for first, second in (((silent, other), (told,)), ((told, other), (silent,))):
+        merged = merge(
+            facts(
+                one=Finding(alerts={"f": AlertFinding(failed_volumes=first)}),
+                two=Finding(alerts={"f": AlertFinding(failed_volumes=second)}),
+            )
+        )
+        found = merged.alerts["f"]["failed_volumes"]
+        assert sorted((one["name"], one["error"]) for one in found) == [("v", "refused"), ("w", "")]

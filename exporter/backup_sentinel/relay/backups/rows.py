@@ -1,4 +1,4 @@
-"""Answers of the exporter's API to `/schedule` and `/run`, as far as notifications tell of them.
+"""Answers of the exporter's API to `/schedule`, `/run` and `/locations`, as far as notifications tell of them.
 
 Instants are Unix seconds. What the exporter does not know, or does not tell whoever asks, is None.
 """
@@ -44,6 +44,17 @@ class LocationRow(msgspec.Struct, frozen=True, kw_only=True):
     exists: bool = True
     available: bool | None = None
     message: str | None = None
+
+
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `/locations`."""
+
+    locations: tuple[LocationRow, ...] = ()
+
+    def find(self, name: str) -> "Detail | None":
+        """Return a location by its name, with nothing about runs."""
+        found = next((row for row in self.locations if row.location == name), None)
+        return Detail(location=found) if found is not None else None
 
 
 class ScheduleRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from backup_sentinel.cause.message import tell
 from backup_sentinel.errors import ApiError, DeliveryError, DeliveryReason, EnrichmentError, OutageReason
 from backup_sentinel.relay.message import Alert, Delivery, Status
-from backup_sentinel.relay.reach import Cluster, ClusterSettings, Object, Reach
+from backup_sentinel.relay.reach import Cluster, ClusterSettings, Object, Reach, named
 from backup_sentinel.relay.rendering import Rendering, Template, view
 from backup_sentinel.relay.rendering.merging import moment
 from backup_sentinel.rights import Right
@@ -134,7 +134,11 @@ class KubernetesEventChannel:
         run = seen["run"] or alert.annotations.get("run", "")
         labels = alert.labels
         namespace = seen["run_namespace"] or labels.get("resource_namespace", "")
-        if not (run and namespace and labels.get("operator")):
+        try:
+            named(run), named(namespace)
+        except EnrichmentError:  # nothing, or what may not stand in a path
+            return None
+        if not labels.get("operator"):
             return None
         message = delivery.message.only(iter([alert]))
         text = self._template.render(msgspec.structs.replace(delivery, message=message))

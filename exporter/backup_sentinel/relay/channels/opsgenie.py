@@ -103,6 +103,11 @@ class OpsgenieSettings(ChannelSettings, frozen=True, tag="opsgenie"):
     proxy_url: SecretText | None = None
     """HTTP proxy, such as `http://proxy.example.com:3128`; it may hold a login. No proxy is taken from the environment."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.service == "jira-service-management" and any(one.id is None for one in self.responders):
+            raise ValueError("Jira Service Management knows `responders` by `id` only")
+
     def open(self, rendering: Rendering) -> Channel:
         """Return the channel. Raises SentinelError for templates, addresses, secrets and certificates."""
         return OpsgenieChannel(self, rendering)

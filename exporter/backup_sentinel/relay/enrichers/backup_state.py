@@ -10,8 +10,8 @@ from backup_sentinel.relay.backups import (
     ExporterSource,
     Look,
     Source,
-    stream_of,
     tell_of,
+    wish_of,
 )
 from backup_sentinel.relay.finding import AlertFinding, Finding
 from backup_sentinel.relay.message import Message
@@ -53,7 +53,7 @@ class BackupState:
 
     async def find(self, message: Message, facts: Mapping[str, Any]) -> Finding | None:  # noqa: ARG002 - asks for itself
         """Return what is known about each alert."""
-        about = [(alert, wish) for alert in message.alerts if (wish := stream_of(alert)) is not None]
+        about = [(alert, wish) for alert in message.alerts if (wish := wish_of(alert)) is not None]
         if not about:
             return None
         left = len(about) - MANY

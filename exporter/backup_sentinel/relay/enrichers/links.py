@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from backup_sentinel.relay.backups import STREAM
 from backup_sentinel.relay.finding import AlertFinding, Finding
 from backup_sentinel.relay.message import Alert, Message
 
 from .enricher import Enricher, EnricherSettings
 
-STREAM = ("cluster", "operator", "resource_namespace", "schedule", "action", "target")
-"""Labels that name a schedule, as the status page takes them."""
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

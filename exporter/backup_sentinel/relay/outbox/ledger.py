@@ -194,9 +194,8 @@ class Ledger:
 
     def oldest(self) -> dict[str, float]:
         """Return since when the oldest delivery waits, by channel."""
-        rows = self._sql.execute("SELECT DISTINCT channel FROM delivery WHERE state = 0").fetchall()
         found = {}
-        for (channel,) in rows:
+        for channel in [name for name, count in self.waiting.items() if count > 0]:
             [since] = self._sql.execute(
                 "SELECT since FROM delivery WHERE channel = ? AND state = 0 ORDER BY seq LIMIT 1", (channel,)
             ).fetchone()
@@ -228,29 +227,6 @@ class Ledger:
         self._count(channel, 1)
         return True
 
-    def purge(self, identity: str) -> bool:
-        """Throw a dead letter away; False where there is none."""
-        rows = self._sql.execute(
-            "DELETE FROM delivery WHERE id = ? AND state = 2 RETURNING seq", (identity,)
-        ).fetchall()
-        self._forget(rows)
-        return bool(rows)
-
-    def tidy(self, delivered_before: float, dead_before: float, said_before: float, limit: int = 2000) -> int:
-        """Delete at most `limit` of what is too old to be kept, and give space back; return how many deliveries it was."""
-        rows: list[tuple[int]] = []
-        for state, before in ((DELIVERED, delivered_before), (DEAD, dead_before)):
-            rows += self._sql.execute(
-                """DELETE FROM delivery WHERE (seq, channel) IN (
-                SELECT seq, channel FROM delivery WHERE state = ? AND settled < ? LIMIT ?) RETURNING seq""",
-                (state, before, limit),
-            ).fetchall()
-        self._forget(rows)
-        self._sql.execute("DELETE FROM news WHERE said < ?", (said_before,))
-        if rows:
-            self._sql.execute(f"PRAGMA incremental_vacuum({limit})").fetchall()
-        return len(rows)
-
     def expire(self, channel: str, before: float, now: float, limit: int = 1000) -> int:
         """Make dead letters of deliveries that wait since before an instant; return how many."""
         rows = self._sql.execute(
@@ -268,13 +244,6 @@ class Ledger:
             self._crown(channel, lane)
         self._count(channel, -len(rows))
         return len(rows)
-
-    def _forget(self, rows: list[tuple[int]]) -> None:
-        """Delete messages of which no delivery is left."""
-        self._sql.executemany(
-            "DELETE FROM message WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE seq = ?1)",
-            {row[0]: row for row in rows}.values(),
-        )
 
     def _end(
         self, claim: Claim, state: int, now: float, reason: DeliveryReason | None, error: str | None

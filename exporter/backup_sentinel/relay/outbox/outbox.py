@@ -12,6 +12,7 @@ from backup_sentinel.relay.message import Message
 from .holding import Held, Hold, amend, held, release
 from .ledger import Channels, Claim, Ledger, Putting
 from .letters import Letter
+from .retention import purge, tidy
 from .schema import Lock, connect, inspect
 from .writer import StorageError, Writer
 
@@ -150,12 +151,14 @@ class Outbox:
 
     async def purge(self, identity: str) -> bool:
         """Throw a dead letter away; False where there is none."""
-        return await self._do(lambda ledger: ledger.purge(identity))
+        return await self._do(lambda ledger: purge(ledger.sql, identity))
 
     async def tidy(self, delivered_age: float, dead_age: float, window: float) -> int:
         """Delete some of what is older than so many seconds; return how many deliveries it was."""
         now = self._clock.now()
-        return await self._do(lambda ledger: ledger.tidy(now - delivered_age, now - dead_age, now - window))
+        return await self._do(
+            lambda ledger: tidy(ledger.sql, now - delivered_age, now - dead_age, now - window)
+        )
 
     async def close(self) -> None:
         """Finish what is under way, close the file, and let others have it."""

@@ -10,6 +10,8 @@ from backup_sentinel.relay.finding import AlertFinding, Finding
 
 INSTANTS = frozenset({"started", "ended", "last_good", "next_run"})
 """Fields that are Unix seconds in findings, and RFC 3339 text in templates."""
+FEW, LONGEST = 3, 300
+"""Parts that are told where there is little room, and characters of each."""
 _FIELDS = {field.name: field.default for field in msgspec.structs.fields(AlertFinding)}
 _LISTS = frozenset(name for name, default in _FIELDS.items() if default == ())
 _MAPPINGS = frozenset({"links"})
@@ -31,6 +33,21 @@ class AlertView(dict[str, Any]):
         if name not in _FIELDS:
             raise KeyError(name)
         return [] if name in _LISTS else {} if name in _MAPPINGS else None
+
+
+def cause(fields: Mapping[str, Any]) -> str:
+    """Return what went wrong in a few lines, for those who have no room for tables; "" where nobody knows."""
+    lines = [str(fields["error"])] if fields.get("error") else []
+    for part in ("failed_items", "failed_volumes"):
+        found = fields.get(part, [])
+        lines += [_line(one) for one in found[:FEW]]
+        if len(found) > FEW:
+            lines.append(f"and {len(found) - FEW} more {part.removeprefix('failed_')}")
+    repository = fields.get("repository") or {}
+    if repository.get("available") is False:
+        said = f"storage location {repository['name']} is not available"
+        lines.append(": ".join(filter(None, (said, repository["error"]))))
+    return "\n".join(dict.fromkeys(lines))
 
 
 def merge(facts: Mapping[str, Any]) -> Merged:
@@ -71,12 +88,29 @@ def _add(fields: dict[str, Any], found: AlertFinding) -> None:
         if value is None or value == default:
             continue
         if name in _LISTS:
-            known = fields.setdefault(name, [])
-            known += [part for part in map(_plain, value) if part not in known]
+            for part in map(_plain, value):
+                _join(fields.setdefault(name, []), part)
         elif name in _MAPPINGS:
             fields[name] = {**fields.get(name, {}), **value}
         else:
             fields[name] = moment(value) if name in INSTANTS else _plain(value)
+
+
+def _join(known: list[Any], part: Any) -> None:
+    """Add a part that is not there yet; one that was told without its error gives way to the one with it."""
+    if isinstance(part, dict) and part.get("error"):
+        silent = {**part, "error": ""}
+        known[:] = [one for one in known if one != silent]
+    elif isinstance(part, dict) and any({**one, "error": ""} == part for one in known):
+        return
+    if part not in known:
+        known.append(part)
+
+
+def _line(part: Mapping[str, Any]) -> str:
+    place = "/".join(filter(None, (part["namespace"], part["name"])))
+    said = part["error"] or part.get("outcome", "")
+    return f"{place}: {said[:LONGEST]}" if place else said[:LONGEST]
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The only door to Jinja2 in the relay."""
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -11,6 +12,8 @@ from backup_sentinel.relay.message import Delivery
 
 from .samples import samples
 from .view import view
+
+_CALL = re.compile(r"@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 
 LONGEST = 1 << 20
 """Characters that a template may give."""
@@ -100,7 +103,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         keep_trailing_newline=False,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
-    environment.filters["link"] = _link
+    environment.filters |= {"link": _link, "slack": _slack, "quiet": _quiet}
     return environment
 
 
@@ -108,6 +111,16 @@ def _link(value: object) -> str:
     """Return an address that may stand in `href`, or `#`: what an annotation holds may be a script."""
     text = str(value).strip()
     return text if text.lower().startswith(("https://", "http://", "mailto:")) else "#"
+
+
+def _slack(value: object) -> str:
+    """Return a text that is nothing but text for Slack: no mention, no link (Slack, "Formatting text", escaping)."""
+    return str(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quiet(value: object) -> str:
+    """Return a text that calls nobody: Mattermost and Rocket.Chat have no escape for `@all`, so a space of no width parts it."""
+    return _CALL.sub("@\u200b", str(value))
 
 
 def _why(error: Exception) -> str:

@@ -1,10 +1,11 @@
 """What templates see of a delivery."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from backup_sentinel.relay.message import Alert, Delivery
 
-from .merging import AlertView, merge
+from .merging import AlertView, cause, merge
 
 
 class Labels(dict[str, str]):
@@ -23,9 +24,7 @@ def view(delivery: Delivery) -> dict[str, Any]:
     """
     message = delivery.message
     merged = merge(delivery.facts)
-    alerts = [
-        AlertView({**merged.alerts.get(alert.fingerprint, {}), **_alert(alert)}) for alert in message.alerts
-    ]
+    alerts = [_alert(alert, merged.alerts.get(alert.fingerprint, {})) for alert in message.alerts]
     return {
         "id": delivery.id,
         "channel": delivery.channel,
@@ -67,16 +66,20 @@ def title(delivery: Delivery) -> str:
     return f"[{mark}] {name}" + (f" ({'/'.join(dict.fromkeys(places))})" if places else "")
 
 
-def _alert(alert: Alert) -> dict[str, Any]:
-    return {
-        "status": alert.status.value,
-        "name": alert.name,
-        "severity": alert.severity,
-        "type": alert.type.value,
-        "labels": Labels(alert.labels),
-        "annotations": Labels(alert.annotations),
-        "starts_at": alert.starts_at,
-        "ends_at": alert.ends_at,
-        "generator_url": alert.generator_url,
-        "fingerprint": alert.fingerprint,
-    }
+def _alert(alert: Alert, found: Mapping[str, Any]) -> AlertView:
+    return AlertView(
+        {
+            **found,
+            "cause": cause(found),
+            "status": alert.status.value,
+            "name": alert.name,
+            "severity": alert.severity,
+            "type": alert.type.value,
+            "labels": Labels(alert.labels),
+            "annotations": Labels(alert.annotations),
+            "starts_at": alert.starts_at,
+            "ends_at": alert.ends_at,
+            "generator_url": alert.generator_url,
+            "fingerprint": alert.fingerprint,
+        }
+    )

@@ -6,7 +6,7 @@
 In: names and a cluster. Out: findings. Never here: alerts, and what is shown to whom.
 """
 
-from .download import GROUP, OPERATOR, TARGETS, ResultsSettings, explain, fetch
+from .download import GROUP, OPERATOR, TARGETS, ResultsSettings, explain, fetch, open_egress
 from .results import ResultsError, read_results
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "ResultsSettings",
     "explain",
     "fetch",
+    "open_egress",
     "read_results",
 ]

@@ -6,7 +6,7 @@ size and time are limited.
 """
 
 import asyncio
-import fnmatch
+import re
 import uuid
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,8 +15,9 @@ import msgspec
 
 from backup_sentinel.errors import ApiError, DeliveryError, EnrichmentError, OutageReason
 from backup_sentinel.relay.egress import AddressError, Egress, check_url
-from backup_sentinel.relay.reach import Cluster
+from backup_sentinel.relay.reach import Cluster, named
 from backup_sentinel.relay.tls import ClientTLS
+from backup_sentinel.secret import SecretKeeper, SecretText, reveal
 
 GROUP, OPERATOR = "velero.io", "velero"
 TARGETS = {"backup": "BackupResults", "restore": "RestoreResults"}
@@ -24,33 +25,46 @@ TARGETS = {"backup": "BackupResults", "restore": "RestoreResults"}
 FIRST_LOOK, LONGEST_LOOK = 0.25, 2.0
 """Seconds between two looks at a request, growing."""
 _DELETING = 5.0
+_HOST = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*\.?|[0-9a-fA-F:]+", re.ASCII)
 
 Size = Annotated[int, msgspec.Meta(ge=1024, le=64 << 20)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=300)]
 
 
-class ResultsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ResultsSettings(SecretKeeper, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whether Velero's results files are fetched. Needs the right to create, get and delete DownloadRequests."""
 
     enabled: bool = False
     """Fetch them."""
     hosts: tuple[str, ...] = ()
-    """Hosts of object storages that files may come from, such as `*.s3.eu-west-1.amazonaws.com` or `minio.minio.svc`."""
+    """Hosts of object storages that files may come from: `minio.minio.svc`, or with all below it
+    `*.s3.eu-west-1.amazonaws.com`."""
     max_bytes: Size = 4 << 20
     """Size of a packed file."""
     wait_seconds: Seconds = 15.0
     """How long Velero has to sign the URL."""
     tls: ClientTLS = ClientTLS()
     """How object storages are checked."""
+    proxy_url: SecretText | None = None
+    """HTTP proxy, such as `http://proxy.example.com:3128`; it may hold a login. No proxy is taken from the environment."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.enabled and not self.hosts:
             raise ValueError("`hosts` must name the hosts of the object storage that files may come from")
         for host in self.hosts:
-            if not host.strip("*.") or "/" in host or "://" in host:
+            if not _HOST.fullmatch(host):
                 raise ValueError(
                     f"{host!r} in `hosts` is no host: write for example *.s3.eu-west-1.amazonaws.com"
                 )
+
+
+def open_egress(settings: ResultsSettings) -> Egress:
+    """Return connections to object storages. Raises TLSError, SecretError, AddressError."""
+    proxy = reveal(settings.proxy_url) if settings.proxy_url is not None else None
+    if proxy is not None:
+        check_url(proxy, "`results.proxy_url`")
+    return Egress(settings.tls.context(), proxy=proxy)
 
 
 async def fetch(
@@ -58,7 +72,7 @@ async def fetch(
 ) -> bytes:
     """Return the file of a run; `target` is one of TARGETS. Raises EnrichmentError; its text never shows the URL."""
     name = f"backup-sentinel-{uuid.uuid4().hex}"
-    path = f"/apis/{GROUP}/v1/namespaces/{namespace}/downloadrequests"
+    path = f"/apis/{GROUP}/v1/namespaces/{named(namespace)}/downloadrequests"
     manifest = {
         "apiVersion": f"{GROUP}/v1",
         "kind": "DownloadRequest",
@@ -67,7 +81,7 @@ async def fetch(
             "namespace": namespace,
             "labels": {"app.kubernetes.io/managed-by": "backup-sentinel"},
         },
-        "spec": {"target": {"kind": target, "name": run}},
+        "spec": {"target": {"kind": target, "name": named(run)}},
     }
     try:
         await cluster.create(path, manifest)
@@ -142,5 +156,10 @@ def _check(url: str, hosts: tuple[str, ...]) -> None:
     except AddressError as error:
         raise EnrichmentError(str(error)) from None
     host = (urlsplit(url).hostname or "").lower().rstrip(".")
-    if not any(fnmatch.fnmatchcase(host, allowed.lower()) for allowed in hosts):
+    if not any(_allows(allowed.lower(), host) for allowed in hosts):
         raise EnrichmentError(f"the results file is at {host}, which `results.hosts` does not name")
+
+
+def _allows(allowed: str, host: str) -> bool:
+    allowed = allowed.rstrip(".")
+    return host.endswith(allowed[1:]) if allowed.startswith("*.") else host == allowed

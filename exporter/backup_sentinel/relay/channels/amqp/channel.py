@@ -107,7 +107,7 @@ class AmqpChannel:
                     async with session.channel() as channel:
                         await self._declare(channel, settings.declare)
         except BaseException:
-            await session.close()
+            self._shared.retire(session)
             raise
         return session
 

@@ -126,7 +126,7 @@ class NatsChannel:
                 if encrypted:
                     session.check()
         except BaseException:
-            await session.close()
+            self._shared.retire(session)
             raise
         return session
 

@@ -7,7 +7,6 @@ Alerts are `BackupFailed` of ns8-metrics (labels `id`, `name`, `node`), and `NsB
 import logging
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,28 +14,21 @@ import msgspec
 from backup_sentinel.errors import EnrichmentError
 from backup_sentinel.relay.enrichers.enricher import Enricher, EnricherSettings
 from backup_sentinel.relay.filters import Filter
-from backup_sentinel.relay.finding import (
-    FAILED,
-    PARTIAL,
-    SUCCEEDED,
-    UNKNOWN,
-    AlertFinding,
-    Finding,
-    PartFinding,
-)
+from backup_sentinel.relay.finding import AlertFinding, Finding
 from backup_sentinel.relay.message import Alert, Message
 from backup_sentinel.relay.message import Status as AlertStatus
 from backup_sentinel.secret import SecretText, reveal
 
 from .cluster import Cluster, connect, require
-from .status import Status, newest
+from .parts import came, few, modules, outcome, summary, title, whole
+from .status import instant, newest
 
 MISSING = "NsBackupMissing"
 ALERTS = 'alertname=~"BackupFailed|NsBackupFailed|NsBackupMissing"'
 """Matcher of the alerts that are about backups of NethServer 8."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MOST_ALERTS, _MOST_PARTS, _MOST_TEXT, _TEXT = 20, 100, 8000, 200
-"""Alerts that are looked up, modules and characters of errors that are told of all of them, characters of one error."""
+_MOST_ALERTS, _MOST_PARTS, _MOST_TEXT = 20, 100, 8000
+"""Alerts that are looked up, modules and characters of errors that are told of all of them."""
 
 _log = logging.getLogger("backup_sentinel.relay")
 
@@ -64,9 +56,9 @@ class Ns8Settings(EnricherSettings, frozen=True, kw_only=True, tag="ns8"):
     recent_window_seconds: Positive = 3600.0
     """For an alert without an id: how long ago a backup may have ended to belong to it. For `NsBackupMissing`: how long ago
     a backup must have ended to count as having come after all."""
-    longest_run_seconds: Positive = 86400.0
-    """A status that is older than the newest one of the same plan by more than this is from another run: the module has
-    none of this one."""
+    longest_run_seconds: Positive = 72000.0
+    """A status that is older by more than this than the newest one of the same plan, or than the alert, is from an earlier
+    run: the module has none of this one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -108,7 +100,7 @@ class Ns8:
                     notes.append(f"only {most} of the {len(about.parts)} modules of {about.run} are listed")
                 found[alert.fingerprint] = msgspec.structs.replace(
                     about,
-                    parts=_few(about.parts, most),
+                    parts=few(about.parts, most),
                     error=about.error and about.error[: _MOST_TEXT // len(alerts)],
                 )
             if cluster.unreadable:
@@ -121,70 +113,42 @@ class Ns8:
         """No connection outlives its question."""
 
     async def _judge(self, cluster: Cluster, alert: Alert, received: float) -> AlertFinding:
+        settings = self._settings
         backup = _backup(alert)
-        recent = received - self._settings.recent_window_seconds
+        recent = received - settings.recent_window_seconds
         statuses = newest(await cluster.statuses(backup))
         if backup is None:
             statuses = [status for status in statuses if status.at is not None and status.at >= recent]
         if not statuses:
             _log.warning("No recent backup status keys found in Redis", extra={"backup_id": backup or ""})
         plan = {} if backup is None else await cluster.plan(backup)
-        homes = await cluster.homes()
-        run = (
-            "recent backups"
-            if backup is None
-            else _name(backup, plan.get("name") or alert.labels.get("name"))
-        )
-        parts = self._modules([status for status in statuses if status.module], plan, homes, alert)
+        run = title(backup, plan.get("name") or alert.labels.get("name"))
+        missing = alert.name == MISSING and alert.status is AlertStatus.FIRING
+        begin = None if missing else instant(alert.starts_at)
         plans = [status for status in statuses if not status.module]
-        failed = any(part.outcome != SUCCEEDED for part in parts)
-        for whole in plans:  # the plan may know of an error that no module has
-            if not parts or (whole.outcome == FAILED and not failed):
-                parts.append(_part(whole, run if backup is not None else _name(whole.backup, "")))
-        if alert.name == MISSING and alert.status is AlertStatus.FIRING:
-            parts = [_came(part, recent) for part in parts]
-        if not parts:
-            parts = [PartFinding(name=run, outcome=UNKNOWN, error="no status in Redis")]
-        errors = [whole.error for whole in plans if whole.error]
-        errors += [f"{part.name}: {part.error}" for part in parts if part.error and part.error not in errors]
-        counted = [whole.errors for whole in plans if whole.errors is not None]
+        parts = modules(
+            [status for status in statuses if status.module],
+            instances=plan.get("instances", "").split(),
+            homes=await cluster.homes(),
+            node=alert.labels.get("node", ""),
+            since=(begin or 0.0) - settings.longest_run_seconds,
+            longest=settings.longest_run_seconds,
+        )
+        parts = whole(parts, plans, backup, run)
+        if missing:
+            parts = [came(part, recent) for part in parts]
+        errors = [status.error for status in plans if status.error]
+        errors += [text for text in summary(parts) if text not in errors]
+        counted = [status.errors for status in plans if status.errors is not None]
+        node = alert.labels.get("node", "")[:100]
         return AlertFinding(
-            run=run,
-            outcome=_together(parts),
+            run=f"{run} on node {node}" if node else run,
+            outcome=outcome(parts),
             error="; ".join(errors) or None,
             ended=max((part.at for part in parts if part.at is not None), default=None),
             errors=float(sum(counted)) if counted else None,
             parts=tuple(parts),
         )
-
-    def _modules(
-        self, found: list[Status], plan: Mapping[str, str], homes: Mapping[str, str], alert: Alert
-    ) -> list[PartFinding]:
-        """Return the modules that belong to an alert: those of its plan and its node, those without any status included."""
-        node = alert.labels.get("node", "")
-        if node not in {status.node for status in found} | set(homes.values()):
-            node = ""  # a name that somebody else gave it
-
-        def here(module: str, at: str = "") -> bool:
-            return not node or (at or homes.get(module, node)) == node
-
-        instances = plan.get("instances", "").split()
-        if instances:  # what has left the plan leaves its status behind
-            found = [status for status in found if status.module in instances]
-        lacking = set(instances) - {status.module for status in found}
-        found = [status for status in found if here(status.module, status.node)]
-        last = max((status.at for status in found if status.at is not None), default=0.0)
-        parts = []
-        for status in found:
-            part = _part(status, status.module)
-            if status.at is not None and status.at < last - self._settings.longest_run_seconds:
-                part = _unknown(part, "no status of this run")
-            parts.append(part)
-        return parts + [
-            PartFinding(name=module, outcome=UNKNOWN, error="no status in Redis")
-            for module in instances
-            if module in lacking and here(module)
-        ]
 
 
 def _backup(alert: Alert) -> str | None:
@@ -193,41 +157,3 @@ def _backup(alert: Alert) -> str | None:
     if found is not None and not _ID.fullmatch(found):
         raise EnrichmentError("the label with the id of the backup is no id")
     return found
-
-
-def _name(backup: str, name: str | None) -> str:
-    return f"backup {backup} ({name[:100]})" if name else f"backup {backup}"
-
-
-def _part(status: Status, name: str) -> PartFinding:
-    return PartFinding(name=name, outcome=status.outcome, error=status.error[:_TEXT], at=status.at)
-
-
-def _came(part: PartFinding, since: float) -> PartFinding:
-    """Return a part whose end is too long ago as one without a status."""
-    return part if part.at is None or part.at >= since else _unknown(part, "no backup since then")
-
-
-def _unknown(part: PartFinding, why: str) -> PartFinding:
-    assert part.at is not None
-    last = datetime.fromtimestamp(part.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return msgspec.structs.replace(
-        part, outcome=UNKNOWN, error=f"{why}; the last ended {last} ({part.outcome})"
-    )
-
-
-def _together(parts: list[PartFinding]) -> str:
-    outcomes = {part.outcome for part in parts}
-    if outcomes == {SUCCEEDED}:
-        return SUCCEEDED
-    return PARTIAL if outcomes & {SUCCEEDED, PARTIAL} else FAILED
-
-
-def _few(parts: tuple[PartFinding, ...], most: int) -> tuple[PartFinding, ...]:
-    """Return at most so many parts: one of each outcome, so that the judgement stays the same, then what failed."""
-    if len(parts) <= most:
-        return parts
-    first = {part.outcome: part for part in reversed(parts)}
-    rest = [part for part in parts if part is not first[part.outcome]]
-    rest.sort(key=lambda part: part.outcome == SUCCEEDED)
-    return tuple([*first.values(), *rest][:most])

@@ -57,14 +57,14 @@ def from_fields(fields: Mapping[str, Any], *, backup: str, module: str = "", nod
         outcome = UNKNOWN if errors is None else FAILED if errors else SUCCEEDED
     if outcome == FAILED and not error and errors:
         error = f"{errors} error{'s' if errors > 1 else ''}, no text is kept"
-    at = _instant(fields.get("end"))
+    at = instant(fields.get("end"))
     return Status(
         backup=backup,
         module=module,
         node=node,
         outcome=outcome,
         error=error,
-        at=_instant(fields.get("timestamp")) if at is None else at,
+        at=instant(fields.get("timestamp")) if at is None else at,
         errors=errors,
     )
 
@@ -87,7 +87,7 @@ def _count(value: Any) -> int | None:
     return number if 0 <= number < 1 << 53 else None
 
 
-def _instant(value: Any) -> float | None:
+def instant(value: Any) -> float | None:
     """Return Unix seconds of a number of seconds or of ISO 8601; UTC where no zone is given."""
     text = str(value).strip() if isinstance(value, str | int | float) else ""
     try:

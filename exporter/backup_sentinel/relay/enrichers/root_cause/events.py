@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backup_sentinel.relay.reach import Cluster, Object
+from backup_sentinel.relay.reach import Cluster, Object, named
 
 MANY = 10
 _PAGE = "100"
@@ -10,9 +10,11 @@ _PAGE = "100"
 
 
 async def read_events(cluster: Cluster, namespace: str, name: str) -> tuple[str, ...]:
-    """Return the Events of an object, the newest first, warnings before others. Raises ApiError."""
+    """Return the Events of an object, the newest first, warnings before others. Raises ApiError, EnrichmentError."""
     found = await cluster.items(
-        f"/api/v1/namespaces/{namespace}/events", fieldSelector=f"involvedObject.name={name}", limit=_PAGE
+        f"/api/v1/namespaces/{named(namespace)}/events",
+        fieldSelector=f"involvedObject.name={named(name)}",
+        limit=_PAGE,
     )
     told = [(one, sentence) for one in found if (sentence := _sentence(one))]
     told.sort(key=lambda pair: (pair[0].get("type") == "Warning", _at(pair[0])), reverse=True)

@@ -7,12 +7,19 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from backup_sentinel.errors import ApiError, EnrichmentError, SentinelError
-from backup_sentinel.relay.backups import ClusterSource, Detail, Look, Seen, Wish, stream_of, tell_of
-from backup_sentinel.relay.egress import Egress
+from backup_sentinel.relay.backups import ClusterSource, Detail, Look, Seen, Wish, tell_of, wish_of
 from backup_sentinel.relay.finding import AlertFinding, Finding, ItemError, read
 from backup_sentinel.relay.message import Alert, Message, Status
 from backup_sentinel.relay.reach import Cluster, ClusterSettings, Reach
-from backup_sentinel.relay.velero import OPERATOR, TARGETS, ResultsSettings, explain, fetch, read_results
+from backup_sentinel.relay.velero import (
+    OPERATOR,
+    TARGETS,
+    ResultsSettings,
+    explain,
+    fetch,
+    open_egress,
+    read_results,
+)
 
 from .events import read_events
 
@@ -74,7 +81,7 @@ class RootCause:
         self._patience = patience
         self._wants_events = events
         self._results = results
-        self._egress = Egress(results.tls.context()) if results is not None else None
+        self._egress = open_egress(results) if results is not None else None
 
     async def find(self, message: Message, facts: Mapping[str, Any]) -> Finding | None:
         """Return what went wrong in the runs of alerts that fire."""
@@ -102,7 +109,7 @@ class RootCause:
         wanted = [
             (alert, wish)
             for alert in message.alerts
-            if alert.status is Status.FIRING and (wish := stream_of(alert)) is not None
+            if alert.status is Status.FIRING and (wish := wish_of(alert)) is not None and not wish.location
         ][:MANY]
         unknown = [(alert, wish) for alert, wish in wanted if _is_open(known.get(alert.fingerprint))]
         details = await self._see([wish for _, wish in unknown], notes)
@@ -171,7 +178,11 @@ def _known(facts: Mapping[str, Any]) -> dict[str, AlertFinding]:
 
 
 def _is_open(known: AlertFinding | None) -> bool:
-    """Tell whether the cluster should be looked at: nothing is known, or a run went wrong and nobody says why."""
+    """Tell whether the cluster should be looked at: nothing is known, or a run went wrong and nobody says why.
+
+    An exporter knows the volumes, and keeps their texts from those who may not read them.
+    """
     if known is None:
         return True
-    return known.outcome in _BAD and not known.error and not known.failed_volumes
+    told = known.error or any(volume.error for volume in known.failed_volumes)
+    return known.outcome in _BAD and not told
