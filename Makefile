@@ -63,6 +63,7 @@ screenshots: $(VENV)/dev ## Take the pictures of the documentation from the demo
 .PHONY: generate
 generate: $(VENV)/runtime ## Write all generated files anew.
 	@$(BIN)/backup-sentinel generate all
+	@[ ! -x .tools/bin/helm ] || $(MAKE) --no-print-directory manifests
 
 .PHONY: manifests
 manifests: $(VENV)/dev ## Write the manifests for those without Helm anew, from the chart; needs Go.

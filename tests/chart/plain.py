@@ -8,7 +8,11 @@ from chart.rendering import CHART, ROOT, helm
 
 FOLDER = ROOT / "charts" / "manifests"
 RELEASE = "backup-sentinel"
-NAMESPACES = {"microk8s-observability": "observability", "standard": "backup-sentinel"}
+NAMESPACES = {
+    "microk8s-observability": "observability",
+    "notify": "backup-sentinel",
+    "standard": "backup-sentinel",
+}
 """Where each variant goes."""
 
 HELMS_OWN = re.compile(

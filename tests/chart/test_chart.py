@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -176,6 +178,26 @@ def test_notes_tell_how_alertmanager_reaches_the_relay() -> None:
     assert "webhook_configs" not in notes()["relay"]
     assert "Everybody" not in notes()["relay"]
     assert "alertmanagerConfigMatcherStrategy" in notes()["relay"]
+
+
+def test_notes_tell_that_nothing_watches_over_the_relay() -> None:
+    on = ("--set=relay.enabled=true", "--set=prometheusRule.enabled=true")
+    for more, expected in (((), True), (("--set=prometheusRule.groups.relay=true",), False)):
+        done = helm("install", *arguments_of("default"), "--dry-run=client", *on, *more)
+        assert ("prometheusRule.groups.relay=true" in done.stdout) is expected
+
+
+def test_a_release_fits_into_the_secret_that_helm_keeps_it_in() -> None:
+    """Chart and manifests, packed and as base64 (helm.sh/helm, pkg/storage/driver/util.go); a Secret holds 1 MiB."""
+    sections = ("dashboards.sidecar", "dashboards.grafanaOperator", "relay", "notify", "serviceMonitor")
+    rules = yaml.safe_load((CHART / "files" / "groups.yaml").read_text("utf-8")).values()
+    switched = [f"--set={section}.enabled=true" for section in (*sections, "prometheusRule")]
+    switched += [f"--set=prometheusRule.groups.{key}=true" for key in rules]
+    done = helm("install", *arguments_of("default"), "--dry-run=client", "--output=json", *switched)
+    assert done.returncode == 0, done.stderr
+    assert {"chart", "manifest"} <= set(json.loads(done.stdout))
+    size = len(base64.b64encode(gzip.compress(done.stdout.encode())))
+    assert size < 768 * 1024, f"{size} bytes: leave room for values"
 
 
 def test_notes_tell_how_to_look_at_once() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chart import plain
 from chart.rendering import CASES, CHART, NAMESPACE, RELEASE, helm, run_all, text, values_of
 from chart.strictness import VERSIONS, definitions_of_all_operators, read, strict
 from support.process import require
@@ -85,6 +86,15 @@ def test_every_manifest_is_valid(version: str, schemas: Path, tmp_path: Path) ->
         (tmp_path / f"{case}.yaml").write_text(made, "utf-8")
         count += len(re.findall(r"^kind: ", made, re.MULTILINE))
     said = kubeconform(schemas, version, tmp_path)
+    assert said["resources"] == []
+    assert said["summary"] == {"valid": count, "invalid": 0, "errors": 0, "skipped": 0}
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_plain_manifests_are_valid(version: str, schemas: Path) -> None:
+    paths = [plain.FOLDER / f"{variant}.yaml" for variant in plain.NAMESPACES]
+    count = sum(len(re.findall(r"^kind: ", path.read_text("utf-8"), re.MULTILINE)) for path in paths)
+    said = kubeconform(schemas, version, *paths)
     assert said["resources"] == []
     assert said["summary"] == {"valid": count, "invalid": 0, "errors": 0, "skipped": 0}
 

@@ -161,12 +161,11 @@ def test_settings_of_rules_mean_the_same_as_those_of_the_command() -> None:
             severities={"critical": "page"},
         )
     )
-    found = groups(case="everything")
+    found = groups(*everything_on(), case="everything")
     assert found.pop("own")["rules"] == [
         {"record": "own:backups:count", "expr": "count(kube_backup_schedule_info)"}
     ]
-    off = {"backup-sentinel.recording.recovery-point", "backup-sentinel.recording.success-ratio"}
-    assert set(found) == set(wanted) - off
+    assert set(found) == set(wanted)
     dropped = []
     for name, group in found.items():
         for rule in group["rules"]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from backup_sentinel.clock import Clock
 from backup_sentinel.config import parse
@@ -15,23 +20,30 @@ from backup_sentinel.export.store import SavedCluster
 from backup_sentinel.kube.access import Access
 from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.settings import ClusterSettings
-from chart.rendering import CASES, NAMESPACE, Manifest, configuration, render
+from chart import plain
+from chart.rendering import CASES, NAMESPACE, Manifest, configuration, pod, render
 from chart.strictness import definitions_of_all_operators
 from support.apiserver import ApiServer, Rule
 from support.crds import definitions
 from support.exporter import Exporter
+from support.velero import GROUP, VERSION, backup, schedule, stamp
 
 pytestmark = pytest.mark.e2e
 
 PLURALS = {
     "AlertmanagerConfig": ("monitoring.coreos.com", "v1alpha1", "alertmanagerconfigs"),
     "ConfigMap": ("", "v1", "configmaps"),
+    "CronJob": ("batch", "v1", "cronjobs"),
     "GrafanaDashboard": ("grafana.integreatly.org", "v1beta1", "grafanadashboards"),
     "PodMonitor": ("monitoring.coreos.com", "v1", "podmonitors"),
     "PrometheusRule": ("monitoring.coreos.com", "v1", "prometheusrules"),
     "Secret": ("", "v1", "secrets"),
     "ServiceMonitor": ("monitoring.coreos.com", "v1", "servicemonitors"),
 }
+
+
+DEFAULTED = {"CronJob", "PodMonitor", "ServiceMonitor"}
+"""Kinds in which the server adds what was left out."""
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +57,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield running
 
 
-def granted(manifests: Sequence[Manifest]) -> list[Rule]:
-    """Return the rights that the roles of a chart give."""
+def place_of(manifest: Manifest) -> tuple[str, str, str]:
+    """Return kind, namespace and name of a role."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def granted(manifests: Sequence[Manifest], component: str = "exporter") -> list[Rule]:
+    """Return the rights that a chart gives to the account of a component's pods."""
+    account = pod(manifests, component)["serviceAccountName"]
+    bound = {
+        (one["roleRef"]["kind"], one["metadata"].get("namespace", ""), one["roleRef"]["name"])
+        for one in manifests
+        if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}
+        and account in {subject["name"] for subject in one["subjects"]}
+    }
     rules: list[Rule] = []
     for manifest in manifests:
-        if manifest["kind"] not in {"Role", "ClusterRole"}:
+        if place_of(manifest) not in bound:
             continue
         for rule in manifest["rules"]:
             made: Rule = {
@@ -65,17 +90,30 @@ def granted(manifests: Sequence[Manifest]) -> list[Rule]:
     return rules
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_server_takes_what_it_knows(case: str, server: ApiServer) -> None:
+def apply(server: ApiServer, manifests: Sequence[Manifest], prefix: str) -> list[str]:
+    """Create what the server knows, in namespaces of its own; return the kinds. Nothing may be changed on the way."""
     taken = []
-    for manifest in render(case):
+    for manifest in manifests:
         if manifest["kind"] in PLURALS:
-            place = f"{case}-{manifest['metadata'].get('namespace', NAMESPACE)}"
+            place = f"{prefix}-{manifest['metadata'].get('namespace', NAMESPACE)}"
             metadata = {**manifest["metadata"], "namespace": place}
             made = server.create(*PLURALS[manifest["kind"]], place, {**manifest, "metadata": metadata})
-            assert made.get("spec") == manifest.get("spec") or manifest["kind"].endswith("Monitor")
+            if manifest["kind"] not in DEFAULTED:
+                assert made.get("spec") == manifest.get("spec")
             taken.append(manifest["kind"])
-    assert taken
+    return taken
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_server_takes_what_it_knows(case: str, server: ApiServer) -> None:
+    assert apply(server, render(case), case)
+
+
+@pytest.mark.parametrize("variant", sorted(plain.NAMESPACES))
+def test_the_server_takes_plain_manifests(variant: str, server: ApiServer) -> None:
+    text = (plain.FOLDER / f"{variant}.yaml").read_text("utf-8")
+    manifests = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    assert apply(server, manifests, variant)
 
 
 def status(server: ApiServer, token: str, method: str, path: str) -> int:
@@ -112,6 +150,55 @@ async def test_the_rights_are_enough_for_the_state(server: ApiServer) -> None:
             assert await archive.load("prod") is not None
         finally:
             await archive.close()
+
+
+def test_the_rights_are_enough_to_notify(server: ApiServer, tmp_path: Path) -> None:
+    """`notify --once` with the rights of the CronJob's account, and the record that its configuration names."""
+    manifests = render("notify")
+    server.grant("notify", "notify", granted(manifests, "notify"))
+    server.ensure_namespace(NAMESPACE)
+    now = time.time()  # what ended before it was created came from elsewhere
+    times = {"startTimestamp": stamp(now), "completionTimestamp": stamp(now + 1)}
+    server.create(GROUP, VERSION, "schedules", "velero", schedule("x"))
+    server.create(GROUP, VERSION, "backups", "velero", backup("x1", "Failed", schedule="x", **times))
+    rendered = parse(configuration(manifests, "notify"))
+    record = rendered.notify.record.name
+    cluster = {"name": "prod", "api_url": server.url, "token": "notify", "ca_file": str(server.ca_file)}
+    config = {
+        "clusters": [cluster],
+        "export": {"operators": rendered.export.operators},
+        "notify": {
+            "record": {"backend": "configmap", "cluster": "prod", "namespace": NAMESPACE, "name": record}
+        },
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config), "utf-8")
+    command = [sys.executable, "-m", "backup_sentinel", "notify", "--once", f"--config={path}"]
+    for _ in range(2):  # The first creates the record, the second changes it.
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr
+    kept = server.get("", "v1", "configmaps", NAMESPACE, record)
+    assert "x1" in json.dumps(kept["data"])
+    assert status(server, "notify", "GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps/other") == 403
+    assert status(server, "notify", "GET", "/apis/velero.io/v1/backups") == 200
+    assert status(server, "notify", "POST", "/apis/velero.io/v1/namespaces/velero/backups") == 403
+
+
+def test_the_relay_may_do_what_its_enrichers_and_channels_do(server: ApiServer) -> None:
+    server.grant("relay", "relay", granted(render("relay"), "relay"))
+    assert status(server, "relay", "GET", "/apis/velero.io/v1/backups") == 200
+    assert status(server, "relay", "GET", "/api/v1/namespaces/velero/events") == 200
+    assert status(server, "relay", "POST", "/api/v1/namespaces/velero/events") != 403
+    asking = "/apis/velero.io/v1/namespaces/velero/downloadrequests"
+    assert status(server, "relay", "POST", asking) != 403
+    for method, path in (
+        ("GET", asking),
+        ("POST", "/apis/velero.io/v1/namespaces/velero/backups"),
+        ("DELETE", "/api/v1/namespaces/velero/events/x"),
+        ("GET", "/api/v1/namespaces/velero/secrets"),
+        ("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps"),
+    ):
+        assert status(server, "relay", method, path) == 403, (method, path)
 
 
 def test_the_rights_are_no_more(server: ApiServer) -> None:

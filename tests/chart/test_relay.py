@@ -147,9 +147,14 @@ def test_a_policy_lets_senders_in_and_the_relay_out_to_channels() -> None:
     (ingress,) = policy["ingress"]
     assert ingress["ports"] == [{"port": "http", "protocol": "TCP"}]
     assert "namespaceSelector" in ingress["from"][0]
-    dns, channels = policy["egress"]
-    assert [port["port"] for port in dns["ports"]] == [53, 53]
+    dns, servers, channels = policy["egress"]
+    assert [port["port"] for port in dns["ports"]] == [53, 53, 5353, 5353]
+    assert [port["port"] for port in servers["ports"]] == [443, 6443], "enrichers ask them"
     assert [port["port"] for port in channels["ports"]] == [443, 587]
+    alone = render(
+        "relay", "--set-json=relay.config.relay.enrichers=[]", "--set-json=relay.config.relay.channels=[]"
+    )
+    assert len(find(alone, "NetworkPolicy", component="relay")["spec"]["egress"]) == 2
     unlimited = find(render("outbox"), "NetworkPolicy", component="relay")["spec"]
     assert unlimited["policyTypes"] == ["Ingress"]
     assert "egress" not in unlimited

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
-import yaml
 
 from backup_sentinel import service
 from backup_sentinel.config import Config, parse
 from backup_sentinel.export.archive import ConfigMaps
 from backup_sentinel.generate import rbac, remote
-from backup_sentinel.generate.chart_rights import units
-from backup_sentinel.relay.enrichers import kinds as kinds_of_enrichers
+from chart.granting import rights, roles
 from chart.rendering import (
     CASES,
-    CHART,
     Manifest,
     component_of,
     configuration,
@@ -28,31 +25,6 @@ from chart.rendering import (
 )
 
 READING = {"get", "list", "watch"}
-
-
-def roles(manifests: Sequence[Manifest]) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
-    """Return kind, name, namespace and rules of the roles."""
-    return [
-        (
-            manifest["kind"],
-            manifest["metadata"]["name"],
-            manifest["metadata"].get("namespace", ""),
-            manifest["rules"],
-        )
-        for manifest in manifests
-        if manifest["kind"] in {"Role", "ClusterRole"}
-    ]
-
-
-def rights(rules: Sequence[dict[str, Any]]) -> set[tuple[str, str, str]]:
-    """Return group, resource and verb of everything that rules grant."""
-    return {
-        (group, resource, verb)
-        for rule in rules
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 def test_by_default_the_profiles_are_read_everywhere_and_the_state_is_kept_at_home() -> None:
@@ -85,21 +57,16 @@ def test_state_is_written_to_the_config_maps_of_the_exporter_only() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_only_what_is_remembered_is_ever_written(case: str) -> None:
-    """Besides, an enricher asks Velero for a file, which an option of its own switches on."""
+    """Besides, a channel writes Events, and an enricher asks Velero for a file, which an option of its own switches on."""
     for _, name, _, rules in roles(render(case)):
         for rule in rules:
             assert "*" not in [*rule["resources"], *rule["apiGroups"], *rule["verbs"]]
             if rule["resources"] == ["downloadrequests"]:
                 assert (case, rule["verbs"]) == ("relay", ["create", "get", "delete"])
+            elif rule["resources"] == ["events"] and rule["verbs"] == ["create"]:
+                assert case == "relay"
             else:
                 assert set(rule["verbs"]) <= READING or name.endswith(("-state", "-sent"))
-
-
-def test_files_of_velero_are_asked_for_with_the_option_only() -> None:
-    off = render("relay", "--set=relay.config.relay.enrichers[1].results.enabled=false")
-    for manifests, expected in ((render("relay"), True), (off, False)):
-        granted = rights(find(manifests, "ClusterRole", "-relay")["rules"])
-        assert (("velero.io", "downloadrequests", "create") in granted) is expected
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -149,6 +116,12 @@ def test_namespaces_of_all_entries_about_the_own_cluster_count() -> None:
     )
 
 
+def test_namespaces_may_be_given_for_what_the_chart_cannot_know() -> None:
+    manifests = render("default", "--set=rbac.namespaces={velero,oadp,velero}")
+    places = [place for kind, name, place, _ in roles(manifests) if name.endswith("sentinel")]
+    assert places == ["oadp", "velero"]
+
+
 def test_one_entry_without_namespaces_means_all() -> None:
     more = "--set-json=config.clusters[0].namespaces=[]"
     found = [kind for kind, name, _, _ in roles(render("everything", more)) if name == "watch"]
@@ -188,93 +161,24 @@ def test_the_operators_that_are_asked_for_narrow_the_rights() -> None:
     assert set(rule["verbs"]) == READING
 
 
+HOME = "--set-json=config.clusters[0]=" + json.dumps({"name": "prod-eu", "in_cluster": True})
+
+
+@pytest.mark.parametrize("operators", [(), ("records", "velero"), ("velero",)])
+def test_profiles_in_the_configuration_are_granted(operators: tuple[str, ...]) -> None:
+    """As `backup-sentinel generate rbac` grants them: watched, or polled only."""
+    more = (HOME, f"--set-json=config.export.operators={json.dumps(operators)}")
+    manifests = render("hub", *more)
+    granted = rights(find(manifests, "ClusterRole", "sentinel")["rules"])
+    assert granted == rights(rbac.rules(service.profiles(parse(configuration(manifests)))))
+    assert (("records.example.com", "dumps", "watch") in granted) is (operators != ("velero",))
+    assert ("records.example.com", "copies", "watch") not in granted
+
+
 def test_nothing_that_may_hold_secrets_is_read_for_the_operators() -> None:
     granted = rights(find(render(), "ClusterRole", "sentinel")["rules"])
     core = {resource for group, resource, _ in granted if group == ""}
     assert core == {"events"}, "the README says what is read of the core group, and why"
-
-
-def test_the_relay_has_no_rights_without_an_enricher_that_needs_some() -> None:
-    manifests = render("relay", '--set-json=relay.config.relay.enrichers=[{"type":"links"}]')
-    account = find(manifests, "ServiceAccount", component="relay")
-    assert account["automountServiceAccountToken"] is False
-    assert pod(manifests, "relay")["automountServiceAccountToken"] is False
-    assert not [one for one in manifests if "Role" in one["kind"] and component_of(one) == "relay"]
-    assert "clusters" not in yaml.safe_load(configuration(manifests, "relay"))
-
-
-def test_the_relay_reads_for_its_enrichers() -> None:
-    """What the profiles read, but for the watches, and what the enrichers declare."""
-    manifests = render("relay")
-    granted = rights(find(manifests, "ClusterRole", "-relay")["rules"])
-    reading = {
-        one for one in rights(find(manifests, "ClusterRole", "sentinel")["rules"]) if one[2] != "watch"
-    }
-    declared = {
-        (right.group, resource, verb)
-        for right in kinds_of_enrichers()["root_cause"].rights
-        for resource in right.resources
-        for verb in right.verbs
-    }
-    assert declared
-    assert granted == reading | declared
-    assert pod(manifests, "relay")["automountServiceAccountToken"] is True
-
-
-def test_an_exporter_that_is_asked_needs_no_rights() -> None:
-    asked = '[{"type":"backup_state","exporter":{"url":"http://exporter.example.org:9950"}}]'
-    manifests = render("relay", f"--set-json=relay.config.relay.enrichers={asked}")
-    assert not [one for one in manifests if "Role" in one["kind"] and component_of(one) == "relay"]
-
-
-def test_the_relay_asks_the_clusters_of_the_exporter() -> None:
-    (cluster,) = parse(configuration(render("relay"), "relay")).clusters
-    assert (cluster.name, cluster.in_cluster) == ("prod-eu", True)
-
-
-def test_the_relay_reads_in_the_namespaces_that_are_watched() -> None:
-    manifests = render("relay", "--set=namespaces={velero,oadp}")
-    places = {place for kind, name, place, _ in roles(manifests) if name.endswith("-relay")}
-    assert places == {"oadp", "velero"}
-
-
-def test_clusters_elsewhere_need_no_rights_here() -> None:
-    elsewhere = '[{"name":"prod-us","api_url":"https://prod-us.example.org:6443"}]'
-    manifests = render("relay", f"--set-json=relay.config.clusters={elsewhere}")
-    assert not [name for _, name, _, _ in roles(manifests) if name.endswith("-relay")]
-    assert pod(manifests, "relay")["automountServiceAccountToken"] is False
-
-
-def test_rights_of_units_are_those_they_declare() -> None:
-    known = yaml.safe_load((CHART / "files" / "rights.yaml").read_text("utf-8"))
-    for section, kinds_ in units().items():
-        for name, kind in kinds_.items():
-            needs = known[section].get(name, {"operators": False, "rights": []})
-            assert needs["operators"] is getattr(kind, "reads_operators", False)
-            rules = [entry["rule"] for entry in needs["rights"]]
-            assert rules == [
-                {"apiGroups": [right.group], "resources": [*right.resources], "verbs": [*right.verbs]}
-                for right in kind.rights
-            ]
-
-
-def test_who_notifies_reads_what_the_exporter_reads_and_keeps_its_record() -> None:
-    manifests = render("notify")
-    record = parse(configuration(manifests, "notify")).notify.record
-    create, change, inherit = find(manifests, "Role", "-sent")["rules"]
-    assert create["verbs"] == ["create"]
-    assert (change["resourceNames"], change["verbs"]) == ([record.name], ["get", "patch"])
-    assert (inherit["resourceNames"], inherit["verbs"]) == (["other-alerter-sent"], ["get"])
-    assert record.name == "watch-dog-backup-sentinel-sent"
-    assert not [place for _, name, place, _ in roles(manifests) if name.endswith("-notify")]
-
-
-def test_a_record_that_is_kept_elsewhere_needs_no_rights_here() -> None:
-    for more in (
-        "--set=notify.config.notify.record.cluster=prod-us",
-        '--set-json=notify.config.notify.record={"backend":"file","path":"/data/sent.json"}',
-    ):
-        assert not [name for _, name, _, _ in roles(render("notify", more)) if name.endswith("-sent")]
 
 
 def test_the_state_may_be_elsewhere() -> None:

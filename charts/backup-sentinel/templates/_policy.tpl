@@ -55,10 +55,12 @@ spec:
   {{- if $limited }}
   egress:
     - ports:
-        - port: 53
+        {{- range .root.Values.networkPolicy.egress.dnsPorts }}
+        - port: {{ int . }}
           protocol: UDP
-        - port: 53
+        - port: {{ int . }}
           protocol: TCP
+        {{- end }}
     {{- with .egress }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

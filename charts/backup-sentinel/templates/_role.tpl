@@ -66,12 +66,25 @@ A role wherever a component reads the cluster it runs in: Roles in "home".namesp
 {{- dict "watched" $watched "namespaces" ($namespaces | uniq | sortAlpha) | toJson -}}
 {{- end -}}
 
-{{/* What may be read of the operators that are asked for, as a list of rules: (list $ config). */}}
+{{/*
+What may be read of the operators that are asked for, as a list of rules: (list $ config). Those of profiles in the configuration
+follow from it; what is polled is not watched.
+*/}}
 {{- define "backup-sentinel.operatorRules" -}}
 {{- $known := ((index . 0).Files.Get "files/rights.yaml" | fromYaml).operators -}}
+{{- $config := index . 1 -}}
+{{- $operators := (default dict $config.export).operators -}}
 {{- $rules := list -}}
-{{- range default (keys $known | sortAlpha) (default dict (index . 1).export).operators -}}
+{{- range default (keys $known | sortAlpha) $operators -}}
 {{- $rules = concat $rules (default list (index $known .)) -}}
+{{- end -}}
+{{- range (default dict $config.profiles).inline -}}
+{{- if or (not $operators) (has .operator $operators) -}}
+{{- range .resources -}}
+{{- $verbs := ternary (list "get" "list") (list "get" "list" "watch") (or (not (empty .poll)) (not (empty .aggregated))) -}}
+{{- $rules = append $rules (dict "apiGroups" (list (default "" .group)) "resources" (list .plural) "verbs" $verbs) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- toJson $rules -}}
 {{- end -}}

@@ -91,7 +91,9 @@ class EgressPolicyValues(Values, frozen=True):
     enabled: bool = True
     """Limit what the exporter may reach: DNS and API servers."""
     ports: tuple[Port, ...] = (443, 6443)
-    """Ports of API servers. A policy sees the port of the API server itself, not only that of the Service."""
+    """Ports of API servers. A policy sees the port of the API server itself, not only that of the Service; MicroK8s has 16443."""
+    dns_ports: tuple[Port, ...] = (53, 5353)
+    """Ports of DNS, for the relay and the CronJob too; OpenShift's is 5353 behind the Service."""
     to: Items = ()
     """Addresses of the API servers; any unless given.
 

@@ -94,13 +94,14 @@ class RelayPolicyValues(Values, frozen=True):
     """`relay.networkPolicy`."""
 
     enabled: bool = False
-    """Create one: in to the relay's port, out to DNS and where `egress` says."""
+    """Create one: in to the relay's port, out to DNS and where `egress` says; to API servers as well, where an enricher or
+    channel asks them, as `networkPolicy.egress` says."""
     ingress: IngressPolicyValues = IngressPolicyValues()
     """Who may reach the relay: Alertmanager and Prometheus."""
     egress: Items = ()
     """Rules for what the relay may reach; everything unless given.
 
-        - ports: [{port: 443}, {port: 587}, {port: 6443}]
+        - ports: [{port: 443}, {port: 587}]
         - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: rabbitmq}}}]
           ports: [{port: 5671}]
     """

@@ -52,9 +52,8 @@ def units_table() -> str:
         for name, kind in sorted(kinds.items()):
             unit = f"`{name}` in `{section}`"
             if _reads_operators(kind):
-                rows.append(
-                    (unit, "what the operators' profiles read, unless `exporter` is given", "get, list")
-                )
+                unless = ", unless `exporter` is given" if "exporter" in kind.__struct_fields__ else ""
+                rows.append((unit, f"what the operators' profiles read{unless}", "get, list"))
             for right in kind.rights:
                 resources = f"{', '.join(right.resources)} of {_group(right.group)}"
                 on = f" with `{right.when}`" if right.when else ""
@@ -67,7 +66,7 @@ def _asks(kind: Kind) -> bool:
 
 
 def _reads_operators(kind: Kind) -> bool:
-    return bool(getattr(kind, "reads_operators", False))
+    return kind.reads_operators
 
 
 def _entry(right: Right, kind: Kind) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class RBACValues(Values, frozen=True):
     """Grant in these namespaces instead of those that `namespaces` and `config.clusters` say. For exporters that learn from a
     Secret which namespaces of their own cluster to watch."""
     extra_rules: Items = ()
-    """Further rules, for profiles of your own.
+    """Further rules, for profiles in folders of your own. What `config.profiles.inline` needs is granted without.
 
         - apiGroups: [backup.example.com]
           resources: [backups]

@@ -108,10 +108,14 @@ def _flow() -> list[Panel]:
         ),
         graph(
             "Deliveries by channel and result",
-            "Attempts: delivered, left out by a filter, to be tried again, or dead.",
-            [series(f"sum by (channel, result) ({_grown('deliveries_total')})", "{{channel}} {{result}}")],
+            "Attempts: delivered, left out by a filter, to be tried again, or dead; results that did not occur are left out.",
+            [
+                series(
+                    f"sum by (channel, result) ({_grown('deliveries_total')}) > 0", "{{channel}} {{result}}"
+                )
+            ],
             bars=True,
-            none=NO_RELAY,
+            none="nothing was delivered",
         ),
     ]
 
