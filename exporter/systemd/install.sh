@@ -17,7 +17,7 @@ usage: install.sh [--from ADDRESS] [--to ADDRESS[,ADDRESS...]] [options]
   --nethserver yes|no   whether this is NethServer 8; found out unless given
   --package PACKAGE     what pip installs: a wheel, a folder or a name; the checkout that this script is in unless given
   --python PROGRAM      a Python 3.11 or newer; looked for unless given
-  --root FOLDER         install below this folder, and start nothing
+  --root FOLDER         install below this folder, to look at it; nothing is started
   --no-start            do not start the service
   --uninstall           remove the service and the program; asks before it removes configuration and messages
   --purge, --keep       answers to what --uninstall asks
@@ -32,7 +32,7 @@ fail() {
 
 note() { echo "install.sh: $*"; }
 
-on_terminal() { [ -t 0 ] && [ -t 1 ]; }
+on_terminal() { [ -t 0 ] && [ -t 2 ]; }
 
 # Prints the answer to a question; fails where nobody can be asked.
 ask() {
@@ -110,8 +110,10 @@ END
 
 install_program() {
     note "Python: $python"
-    "$python" -m venv "$root$prefix" ||
-        fail "$python cannot make a virtual environment; on Debian: apt-get install python3-venv"
+    if ! good_python "$root$prefix/bin/python"; then
+        "$python" -m venv --clear "$root$prefix" ||
+            fail "$python cannot make a virtual environment; on Debian: apt-get install python3-venv"
+    fi
     "$root$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade "$package" ||
         fail "pip could not install $package"
 }
@@ -121,26 +123,16 @@ write_config() {
         note "$config is there already, and stays as it is"
         return
     fi
-    if [ -z "$import" ]; then
-        [ -n "$from" ] || from=$(ask "Sender of mails") || fail "--from is missing: give --from ADDRESS"
-        [ -n "$to" ] || to=$(ask "Recipients, with commas between them") || fail "--to is missing: give --to ADDRESS"
-        check_addresses --from "$from"
-        check_addresses --to "$to"
-        case $from in *,*) fail "--from: one address" ;; esac
-    fi
     new=$root$config.new
     rm -f "$new"
     if [ -n "$import" ]; then
-        "$program" import-ns8 "$import" --output "$new" || fail "$import could not be taken over"
+        "$program" import-ns8 "$import" >"$new" || fail "$import could not be taken over"
     elif [ "$nethserver" = yes ] && [ -z "$smtp" ]; then
         printf 'mail: {from: "%s", to: "%s"}\n' "$from" "$to" >"$new.yml"
-        "$program" import-ns8 "$new.yml" --output "$new" || fail "the configuration could not be written"
+        "$program" import-ns8 "$new.yml" >"$new" || fail "the configuration could not be written"
         rm -f "$new.yml"
         sed -i '1s/.*/# Written by install.sh for NethServer 8./' "$new"
     else
-        smtp=${smtp:-localhost:25}
-        case $smtp in *:*) ;; *) smtp=$smtp:587 ;; esac
-        case $smtp in *[!A-Za-z0-9.:-]* | :* | *:*:* | *:) fail "--smtp: '$smtp' is not HOST or HOST:PORT" ;; esac
         plain_config >"$new"
     fi
     "$program" check --config "$new" >/dev/null || fail "$new is wrong; it is left there to be looked at"
@@ -152,7 +144,7 @@ install_unit() {
     mkdir -p "$root$units" "$root/usr/lib/sysusers.d"
     cp "$here/backup-sentinel-relay.service" "$root$units/$unit"
     cp "$here/sysusers.conf" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
-    rm -rf "$root$units/$unit.d/nethserver.conf"
+    rm -f "$root$units/$unit.d/nethserver.conf"
     if [ "$nethserver" = yes ]; then
         mkdir -p "$root$units/$unit.d"
         cp "$here/nethserver.conf" "$root$units/$unit.d/nethserver.conf"
@@ -167,7 +159,8 @@ install_unit() {
     elif ! id backup-sentinel >/dev/null 2>&1; then
         useradd --system --home-dir /var/lib/backup-sentinel --no-create-home --shell /usr/sbin/nologin backup-sentinel
     fi
-    chgrp backup-sentinel "$config" && chmod 0640 "$config"
+    chgrp backup-sentinel "$config"
+    chmod 0640 "$config"
     systemctl daemon-reload
     if [ "$start" = yes ]; then
         systemctl enable --quiet "$unit"
@@ -176,11 +169,27 @@ install_unit() {
     fi
 }
 
+# Prints where Alertmanager posts to, as the configuration says.
+webhook() {
+    "$root$prefix/bin/python" - "$root$config" <<'END'
+import sys
+
+from backup_sentinel.commands.relay import PORT
+from backup_sentinel.config import WebSettings, load
+
+listen = load(sys.argv[1]).web.listen
+host, _, port = (f":{PORT}" if listen == WebSettings().listen else listen).rpartition(":")
+print(f"http://{'127.0.0.1' if host in ('', '0.0.0.0', '[::]') else host}:{port}/alertmanager")
+END
+}
+
 remove() {
     if [ -z "$root" ] && command -v systemctl >/dev/null 2>&1; then
         systemctl disable --quiet --now "$unit" 2>/dev/null || true
     fi
-    rm -rf "$root$units/$unit" "$root$units/$unit.d" "$root$prefix" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
+    rm -f "$root$units/$unit" "$root$units/$unit.d/nethserver.conf" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
+    rmdir "$root$units/$unit.d" 2>/dev/null || true # drop-ins of yours stay
+    rm -rf "$root${prefix:?}"
     if [ -z "$root" ] && command -v systemctl >/dev/null 2>&1; then
         systemctl daemon-reload
     fi
@@ -191,7 +200,7 @@ remove() {
         fi
     fi
     if [ "$purge" = yes ]; then
-        rm -rf "$root/etc/backup-sentinel" "$root$state"
+        rm -rf "$root/etc/backup-sentinel" "$root${state:?}"
         note "removed, with configuration and messages"
     else
         note "removed; what is in /etc/backup-sentinel and $state stays (--purge removes it)"
@@ -256,11 +265,21 @@ fi
 if [ -z "$package" ]; then
     package=$(CDPATH='' cd -- "$here/../.." && pwd)
     [ -f "$package/pyproject.toml" ] || fail "this is no checkout: say what to install with --package"
-    package="$package[ns8,speed]"
+    package="${package}[ns8,speed]"
 fi
-if [ ! -e "$root$config" ] && [ -z "$import" ] && ! on_terminal; then # before anything is changed
+if [ ! -e "$root$config" ] && [ -z "$import" ]; then # before anything is changed
+    [ -n "$from" ] || from=$(ask "Sender of mails") || true
     check_addresses --from "$from"
+    case $from in *,*) fail "--from: one address" ;; esac
+    [ -n "$to" ] || to=$(ask "Recipients, with commas between them") || true
     check_addresses --to "$to"
+    if [ -n "$smtp" ] || [ "$nethserver" = no ]; then
+        smtp=${smtp:-localhost:25}
+        case $smtp in *:*) ;; *) smtp=$smtp:587 ;; esac
+        case $smtp in
+        *[!A-Za-z0-9.:-]* | :* | *:*:* | *: | *:*[!0-9]*) fail "--smtp: '$smtp' is not HOST or HOST:PORT" ;;
+        esac
+    fi
 fi
 find_python
 umask 022
@@ -268,6 +287,5 @@ mkdir -p "$root/opt" "$root/etc/backup-sentinel"
 install_program
 write_config
 install_unit
-listen=$(sed -n 's/^ *listen: *"\{0,1\}\([^"]*\)"\{0,1\} *$/\1/p' "$root$config" | head -n 1)
 echo
-echo "Webhook for Alertmanager: http://${listen:-127.0.0.1:9951}/alertmanager"
+echo "Webhook for Alertmanager: $(webhook)"
