@@ -19,7 +19,9 @@ pytestmark = pytest.mark.e2e
 
 LAST = "kube_backup_last_{}_timestamp_seconds"
 EVERYTHING: list[Rule] = [{"verbs": ["get", "list", "watch"], "groups": ["velero.io"], "resources": ["*"]}]
-FAST = {"export": {"discovery_interval_seconds": 0.5, "render_interval_seconds": 0.1}}
+FAST = {
+    "export": {"operators": ["velero"], "discovery_interval_seconds": 0.5, "render_interval_seconds": 0.1}
+}
 
 
 def scrape(exporter: Exporter) -> list[dict[str, object]]:

@@ -50,11 +50,13 @@ async def test_mails_are_shown_the_newest_first_and_in_frames(inbox: Inbox) -> N
     assert re.findall("<summary>(.*?)</summary>", text) == ["second", "&lt;b&gt;first&lt;/b&gt;"]
     frames = [
         html.unescape(one)
-        for one in re.findall(r'<iframe sandbox title="Mail" srcdoc="(.*?)">', text, re.DOTALL)
+        for one in re.findall(r'<iframe sandbox="[a-z -]+" title="Mail" srcdoc="(.*?)">', text, re.DOTALL)
     ]
     assert "<p>rich <b>text</b></p>" in frames[0]
     assert "<pre>&lt;script&gt;plain&lt;/script&gt;" in frames[1]
     assert "<script" not in text
+    assert "allow-scripts" not in text
+    assert "allow-same-origin" not in text
     assert "default-src 'none'" in policy
 
 
@@ -63,7 +65,7 @@ async def test_chat_messages_are_shown(inbox: Inbox) -> None:
         "color": "#a30200",
         "title": "A backup failed.",
         "title_link": "https://runbooks.example.com/x",
-        "text": "why <b>",
+        "text": "why &lt;b&gt; &amp;amp; <i>",
         "footer": "firing",
     }
     assert await post(inbox, {"text": "[FIRING:1] <x>", "attachments": [part], "unknown": 1}) == (200, "ok")
@@ -71,7 +73,7 @@ async def test_chat_messages_are_shown(inbox: Inbox) -> None:
     assert "<b>[FIRING:1] &lt;x&gt;</b>" in text
     assert 'style="border-color: #a30200"' in text
     assert '<a href="https://runbooks.example.com/x">A backup failed.</a>' in text
-    assert "why &lt;b&gt;" in text
+    assert "why &lt;b&gt; &amp;amp; &lt;i&gt;" in text
 
 
 async def test_links_and_colours_are_only_that(inbox: Inbox) -> None:

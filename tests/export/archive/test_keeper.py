@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+from collections.abc import Sized
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from backup_sentinel.export.archive import Keeper, keeper
 from backup_sentinel.export.archive.envelope import Envelope, Print, pack
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.export.store import FeedKey, SavedCluster, Store
-from backup_sentinel.export.store.recollection import SLICE
+from backup_sentinel.export.store.recollection import FEW, SLICE
 from backup_sentinel.telemetry import Telemetry
 from export.archive.documents import document, until
 from export.store.world import MONDAY, key, run, told
@@ -282,6 +283,57 @@ async def test_what_happens_while_it_is_written_down_is_saved_in_the_next_round(
     await house.keeper.save()
     [stream] = [known for known in house.shelf.documents["a"].streams if known.key.schedule == "daily-0"]
     assert stream.last_attempt == MONDAY + 60
+
+
+async def test_others_get_their_turn_while_a_large_cluster_is_remembered(house: House) -> None:
+    house.shelf.documents["a"] = document("a", schedules=10 * FEW)
+    turns, half = 0, 0
+
+    async def other() -> None:
+        nonlocal turns, half
+        while True:
+            turns += 1
+            half += 0 < len(house.store.installations("a")[0].streams) < 10 * FEW
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await house.keeper.recall("a")
+    task.cancel()
+    assert half >= 5
+    assert house.store.recalled("a")
+    assert len(house.store.installations("a")[0].streams) == 10 * FEW
+
+
+async def begun(streams: Sized) -> None:
+    """Let others have turns until the first streams are there."""
+    for _ in range(100):
+        if streams:
+            return
+        await asyncio.sleep(0)
+
+
+async def test_a_memory_that_is_being_taken_over_is_taken_over_whole(house: House) -> None:
+    house.shelf.documents["a"] = document("a", schedules=10 * FEW)
+    recalling = asyncio.create_task(house.keeper.recall("a"))
+    streams = house.store.installations("a")[0].streams
+    await begun(streams)
+    assert not house.store.recalled("a")
+    recalling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await recalling
+    assert house.store.recalled("a")
+    assert len(streams) == 10 * FEW
+
+
+async def test_a_cluster_that_goes_while_its_memory_is_taken_over_leaves_nothing(house: House) -> None:
+    house.shelf.documents["a"] = document("a", schedules=10 * FEW)
+    recalling = asyncio.create_task(house.keeper.recall("a"))
+    streams = house.store.installations("a")[0].streams
+    await begun(streams)
+    house.store.remove_cluster("a")
+    await recalling
+    assert house.store.marks.changes("a") == 0
+    assert len(streams) < 10 * FEW
 
 
 async def test_a_print_tells_documents_apart_and_bytes_are_those_of_the_whole() -> None:

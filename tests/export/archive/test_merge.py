@@ -15,6 +15,9 @@ from backup_sentinel.model import FINISHED, Outcome
 from export.archive.documents import Durable
 from export.store.world import HOUR, MONDAY, RUNNING, key, run, schedule
 
+patient = settings(suppress_health_check=[HealthCheck.too_slow])
+"""Whole documents are much to draw, and the machine may be busy."""
+
 INSTANTS = (
     "unpaused",
     "cron_changed",
@@ -82,19 +85,19 @@ def streams(draw: st.DrawFn, floor: float | None = None) -> SavedStream:
 SAME = streams(floor=MONDAY)
 
 
+@patient
 @given(streams(), streams())
 def test_the_order_does_not_matter(one: SavedStream, other: SavedStream) -> None:
     assert merge_streams(one, other) == merge_streams(other, one)
 
 
+@patient
 @given(streams())
 def test_a_document_adds_nothing_to_itself(one: SavedStream) -> None:
     assert merge_streams(one, one) == one
 
 
-@settings(
-    suppress_health_check=[HealthCheck.too_slow]
-)  # three whole documents are much to draw on a busy machine
+@patient
 @given(SAME, SAME, SAME)
 def test_neither_does_the_grouping(one: SavedStream, two: SavedStream, three: SavedStream) -> None:
     left = merge_streams(merge_streams(one, two), three)
@@ -106,6 +109,7 @@ def test_neither_does_the_grouping(one: SavedStream, two: SavedStream, three: Sa
     assert [getattr(left, name) for name in names] == [getattr(right, name) for name in names]
 
 
+@patient
 @given(streams(), streams())
 def test_nothing_goes_down(one: SavedStream, other: SavedStream) -> None:
     merged = merge_streams(one, other)
@@ -118,6 +122,7 @@ def test_nothing_goes_down(one: SavedStream, other: SavedStream) -> None:
         assert before.created is None or (merged.created or 0) <= before.created
 
 
+@patient
 @given(streams(), streams())
 def test_a_counter_is_at_most_the_sum(one: SavedStream, other: SavedStream) -> None:
     merged = merge_streams(one, other)
@@ -139,7 +144,7 @@ def test_schedules_that_exist_are_not_deleted() -> None:
     assert merge(one, other).feeds == [promised]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(patient, max_examples=200, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -443,7 +443,8 @@ def _existing(stream: Stream) -> Many:
 
 @_gauge(
     "kube_backup_restorable_runs",
-    "Runs that could be restored today, those found in a shared location included.",
+    "Runs that could be restored today, those found in a shared location included; absent where objects show nothing "
+    "but the newest run.",
     STREAM,
     source="Run.outcome, Run.expires",
 )
