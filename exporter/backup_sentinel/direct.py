@@ -21,6 +21,7 @@ from .notify.shelf import Shelf
 from .notify.storage import open_shelf
 from .relay.clock import Steady
 from .relay.courier import Courier
+from .relay.intake.letters import Letters
 from .relay.outbox import Outbox
 from .relay.rendering import Rendering
 from .relay.telemetry import RelayTelemetry
@@ -71,7 +72,8 @@ async def watch(
             shelf,
             steady,
         )
-        site = Site(lambda: service.pipeline, wall.now)
+        site = Site(lambda: service.pipeline, wall.now).application()
+        site.router.routes[:0] = Letters(relay, outbox).routes()
         bound = bind(config.web.listen)
         url = address(bound, door)
 
@@ -91,7 +93,7 @@ async def watch(
             group.create_task(courier.run(), name="courier")
             group.create_task(daemon.run(), name="notify")
             group.create_task(
-                serve(site.application(), bound, telemetry.request, front_door=door, ready=announce),
+                serve(site, bound, telemetry.request, front_door=door, ready=announce),
                 name="web",
             )
     finally:
@@ -137,7 +139,7 @@ async def _look(config: Config, shelf: Shelf, post: Post, clock: Clock) -> bool:
     ]
     for note in notes:
         _log.error("cluster not read", extra={"error": note})
-    sent = await post.deliver(desk, clock.now(), notes)
+    sent = await post.deliver(desk, clock.now(), notes, lambda: shelf.save(record))
     if sent:
         desk.finish(read, began)
     await shelf.save(record)

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,7 +11,16 @@ from .cause.message import tell
 from .clock import Clock
 from .config import Config
 from .errors import ApiError, DocumentError, EnrichmentError, OutageReason
-from .export.overview import MANY_VOLUMES, Choice, Lens, find_runs, tell_detail, tell_run, verdicts
+from .export.overview import (
+    MANY_VOLUMES,
+    Choice,
+    Lens,
+    find_runs,
+    tell_detail,
+    tell_locations,
+    tell_run,
+    verdicts,
+)
 from .export.pipeline import Pipeline
 from .export.profile import Profile
 from .export.store import Store
@@ -21,6 +31,10 @@ from .telemetry import Telemetry
 
 STEP = 0.05
 """Seconds between two looks whether everything is read."""
+FRESH = 5.0
+"""Seconds for which a look is good enough for others."""
+FEW = 3
+"""Resources that are named where all of them have the same trouble."""
 ONCE = 3600.0
 """Seconds between two lists of one look, which is over long before: nothing is watched."""
 
@@ -47,13 +61,25 @@ async def looking(pipeline: Pipeline, patience: float) -> AsyncIterator[None]:
         await asyncio.gather(watching, return_exceptions=True)
 
 
-class Lookout:
-    """Looks at clusters for the relay's enrichers. Profiles are compiled when an operator is first asked about."""
+class Sight(NamedTuple):
+    """What one look has seen, and what was in the way."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    lens: Lens
+    troubles: tuple[str, ...]
+
+
+class Lookout:
+    """Looks at clusters for the relay's enrichers. Profiles are compiled when an operator is first asked about.
+
+    Those who ask at the same time, or within `fresh` seconds of a look, share it: alerts come in groups.
+    """
+
+    def __init__(self, config: Config, clock: Clock | None = None, *, fresh: float = FRESH) -> None:
         self._config = config
         self._clock = clock or Clock()
+        self._fresh = fresh
         self._profiles: dict[str, list[Profile]] = {}
+        self._looks: dict[tuple[ClusterSettings, str], asyncio.Task[Sight]] = {}
 
     async def __call__(
         self, cluster: ClusterSettings, operator: str, wishes: Sequence[Wish], patience: float
@@ -62,16 +88,37 @@ class Lookout:
 
         Raises EnrichmentError for an operator that no profile describes.
         """
+        sight = await self._share(cluster, operator, patience)
+        return [_answer(sight.lens, wish) for wish in wishes], sight.troubles
+
+    async def _share(self, cluster: ClusterSettings, operator: str, patience: float) -> Sight:
+        key = cluster, operator
+        task = self._looks.get(key)
+        if task is None:
+            task = asyncio.create_task(self._look(cluster, operator, patience), name=f"look {operator}")
+            self._looks[key] = task
+            task.add_done_callback(lambda done: self._age(key, done))
+        return await asyncio.shield(task)  # one who gives up takes it away from nobody
+
+    def _age(self, key: tuple[ClusterSettings, str], done: asyncio.Task[Sight]) -> None:
+        """Forget a look after a while, and one that failed, or did not see everything, at once."""
+        failed = done.cancelled() or done.exception() is not None or bool(done.result().troubles)
+        if failed or not self._fresh:
+            del self._looks[key]
+        else:
+            asyncio.get_running_loop().call_later(self._fresh, self._looks.pop, key)
+
+    async def _look(self, cluster: ClusterSettings, operator: str, patience: float) -> Sight:
         pipeline = Pipeline(
             [msgspec.structs.replace(cluster, poll_interval=ONCE)],
-            self._known(operator),
+            await asyncio.to_thread(self._known, operator),
             self._config.export,
             telemetry=Telemetry(export=False),
             clock=self._clock,
         )
         async with looking(pipeline, patience):
             lens = Lens(pipeline.store, pipeline.clock.now(), texts=True, titles=pipeline.titles)
-            return [_answer(lens, wish) for wish in wishes], _troubles(pipeline.store)
+            return Sight(lens, _troubles(pipeline.store))
 
     def _known(self, operator: str) -> list[Profile]:
         if operator not in self._profiles:
@@ -86,6 +133,10 @@ class Lookout:
 
 def _answer(lens: Lens, wish: Wish) -> bytes | None:
     """Return what is known of a stream; of one whose schedule is gone, the run."""
+    if wish.location:
+        rows = tell_locations(lens, Choice.parse(wish.place.items()))
+        known = next((row for row in rows if row.location == wish.location), None)
+        return msgspec.json.encode({"location": known}) if known is not None else None
     choice = Choice.parse(wish.stream.items())
     found = list(verdicts(lens, choice))
     if len(found) == 1:
@@ -97,9 +148,12 @@ def _answer(lens: Lens, wish: Wish) -> bytes | None:
 
 
 def _troubles(store: Store) -> tuple[str, ...]:
-    found: Mapping[str, None] = dict.fromkeys(
-        tell(str(feed.error)) or "a resource cannot be read"
-        for feed in store.feeds.values()
-        if feed.up is False and feed.error is not None
+    """Return what was in the way, each error once, with the resources it is about unless these are many."""
+    found: dict[str, list[str]] = {}
+    for feed in store.feeds.values():
+        if feed.up is False and feed.error is not None:
+            found.setdefault(tell(str(feed.error)) or "cannot be read", []).append(feed.key.resource)
+    return tuple(
+        f"{', '.join(resources)}: {error}" if len(resources) <= FEW else error
+        for error, resources in found.items()
     )
-    return tuple(found)

@@ -182,7 +182,7 @@ class World:
         return Config(
             log=LogSettings(level="warning"),
             clusters=tuple(one.settings() for one in self.clusters),
-            export=ExportSettings(operators=("kasten",)),
+            export=ExportSettings(operators=("kasten", "velero")),
             relay=relay,
             notify=NotifySettings(record=RecordSettings(**kept), **notify),
         )

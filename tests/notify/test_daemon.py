@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from notify.kit import HOME, MINUTE, World, text_of
-from support.exporter import Exporter
+from backup_sentinel.demo import faults
+from backup_sentinel.demo.access import Access, Grant
+from backup_sentinel.notify.configmap import PAUSES
+from demo.kit import until as until_within
+from notify.kit import HOME, MINUTE, World, html_of, text_of
+from support.exporter import DEFAULTS, Exporter
 from support.process import wait_until
 from support.receivers import Receivers
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 class Daemon:
@@ -60,9 +66,16 @@ class Daemon:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - the condition is in another process's hands
-            await asyncio.sleep(0.02)
+    await until_within(condition, PATIENCE)
+
+
+@pytest.fixture
+async def daemon(world: World, tmp_path: Path) -> AsyncIterator[Daemon]:
+    """One that has not been started, and is gone after the test whatever happens."""
+    made = Daemon(world, tmp_path)
+    yield made
+    if made.process._process is not None:
+        made.process._process.kill()
 
 
 async def looks(world: World, count: int = 3) -> None:
@@ -87,8 +100,7 @@ def fail(world: World, name: str, ago: float = 5 * MINUTE, number: int = 0) -> N
     cluster.run(name, world.clock.now() - ago, policy="weekly", namespaces=("shop",))
 
 
-async def test_failures_are_told_once_over_restarts(world: World, tmp_path: Path) -> None:
-    daemon = Daemon(world, tmp_path)
+async def test_failures_are_told_once_over_restarts(world: World, daemon: Daemon) -> None:
     fail(world, "run-before")
     await daemon.start()
     await until(lambda: len(world.mails) == 1)
@@ -108,8 +120,7 @@ async def test_failures_are_told_once_over_restarts(world: World, tmp_path: Path
     assert len(json.loads(world.home.record()["sent"])) == 3
 
 
-async def test_what_recovers_is_told(world: World, tmp_path: Path) -> None:
-    daemon = Daemon(world, tmp_path)
+async def test_what_recovers_is_told(world: World, daemon: Daemon) -> None:
     fail(world, "run-bad")
     await daemon.start()
     await until(lambda: len(world.mails) == 1)
@@ -119,8 +130,9 @@ async def test_what_recovers_is_told(world: World, tmp_path: Path) -> None:
     assert text_of(world.mails[1].message).startswith("RECOVERED (1)")
 
 
-async def test_it_outlives_a_mail_server_that_is_away_and_its_own_death(world: World, tmp_path: Path) -> None:
-    daemon = Daemon(world, tmp_path)
+async def test_it_outlives_a_mail_server_that_is_away_and_its_own_death(
+    world: World, daemon: Daemon, tmp_path: Path
+) -> None:
     world.smtp.stop()
     fail(world, "run-a")
     await daemon.start()
@@ -138,8 +150,7 @@ async def test_it_outlives_a_mail_server_that_is_away_and_its_own_death(world: W
     assert len(world.mails) == 1
 
 
-async def test_a_cluster_that_is_away_does_not_hold_up_the_others(world: World, tmp_path: Path) -> None:
-    daemon = Daemon(world, tmp_path)
+async def test_a_cluster_that_is_away_does_not_hold_up_the_others(world: World, daemon: Daemon) -> None:
     away = world.clusters[1]
     await away.server.down()
     fail(world, "run-here")
@@ -153,8 +164,7 @@ async def test_a_cluster_that_is_away_does_not_hold_up_the_others(world: World, 
     assert "run-there" in text_of(world.mails[1].message)
 
 
-async def test_what_is_cleared_is_told_again(world: World, tmp_path: Path) -> None:
-    daemon = Daemon(world, tmp_path)
+async def test_what_is_cleared_is_told_again(world: World, daemon: Daemon) -> None:
     daemon.settings["relay"]["intake"] = {"duplicate_window_seconds": 0}
     fail(world, "run-a")
     await daemon.start()
@@ -165,11 +175,27 @@ async def test_what_is_cleared_is_told_again(world: World, tmp_path: Path) -> No
     await daemon.stop()
 
 
+async def test_what_could_not_be_noted_is_noted_later_and_not_told_again(
+    world: World, daemon: Daemon
+) -> None:
+    daemon.settings["relay"]["intake"] = {"duplicate_window_seconds": 0}
+    await daemon.start()
+    await until(lambda: world.home.record() != {})
+    failures = len(PAUSES) + 1
+    world.home.server.faults.add(faults.Answer(verb="patch", resource="configmaps", code=503, times=failures))
+    fail(world, "run-a", ago=0)
+    await until(lambda: len(world.home.server.journal.find("patch", "configmaps")) == failures)
+    assert "run-a" not in world.home.record()["sent"]
+    await until(lambda: "run-a" in world.home.record()["sent"])
+    await looks(world)
+    await daemon.stop()
+    assert len(world.mails) == 1
+
+
 async def test_a_channel_that_is_no_digest_gets_a_message_for_each_schedule(
-    world: World, tmp_path: Path
+    world: World, daemon: Daemon
 ) -> None:
     with Receivers() as receivers:
-        daemon = Daemon(world, tmp_path)
         channels = daemon.settings["relay"]["channels"]
         channels.append(
             {
@@ -189,9 +215,8 @@ async def test_a_channel_that_is_no_digest_gets_a_message_for_each_schedule(
 
 
 async def test_it_shows_what_the_exporter_shows_and_what_the_relay_counts(
-    world: World, tmp_path: Path
+    world: World, daemon: Daemon
 ) -> None:
-    daemon = Daemon(world, tmp_path)
     fail(world, "run-a")
     await daemon.start()
     await until(lambda: len(world.mails) == 1)
@@ -201,4 +226,52 @@ async def test_it_shows_what_the_exporter_shows_and_what_the_relay_counts(
     await asyncio.to_thread(
         wait_until, lambda: daemon.process.value(delivered[0], **delivered[1]) == 1, "it counts"
     )
+    await daemon.stop()
+
+
+async def test_enrichers_are_asked_before_it_is_told(world: World, daemon: Daemon) -> None:
+    links = {"type": "links", "dashboards": {"Backups": "https://grafana.example.org/d/x?s={schedule}"}}
+    daemon.settings["relay"]["enrichers"] = [links]
+    fail(world, "run-a")
+    await daemon.start()
+    await until(lambda: len(world.mails) == 1)
+    await daemon.stop()
+    assert "Backups:          https://grafana.example.org/d/x?s=weekly" in text_of(world.mails[0].message)
+    assert '<a href="https://grafana.example.org/d/x?s=weekly"' in html_of(world.mails[0].message)
+
+
+async def test_it_ends_where_it_may_not_read_its_record(world: World, daemon: Daemon, tmp_path: Path) -> None:
+    world.home.server.access = Access({"fake-token": "notify"}, {"notify": [Grant(("list", "watch"))]})
+    daemon.settings["clusters"][0]["token"] = "fake-token"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({**DEFAULTS, **daemon.settings}))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "backup_sentinel", "notify", "--config", "config.yaml"),
+        cwd=tmp_path,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        _, told = await process.communicate()
+    assert process.returncode == 2
+    assert b"configmaps" in told.splitlines()[-1]
+    assert b"forbidden" in told.splitlines()[-1]
+
+
+async def test_dead_letters_are_replayed_while_it_runs(world: World, daemon: Daemon, tmp_path: Path) -> None:
+    daemon.settings["relay"]["admin"] = {"tokens": [{"token": "fake-admin-token"}]}
+    world.smtp.answers["DATA"] = "554 5.6.0 spam"
+    fail(world, "run-a")
+    await daemon.start()
+    await until(
+        lambda: [line for line in daemon.process.lines() if line["message"] == "delivery given up"] != []
+    )
+    world.smtp.answers.clear()
+    replay = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "backup_sentinel", "deadletters", "replay", "--all"),
+        *("--url", daemon.process.url, "--config", "config.yaml"),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await replay.communicate()
+    assert (replay.returncode, told) == (0, b"replayed: 1\n")
+    await until(lambda: len(world.mails) == 1)
     await daemon.stop()

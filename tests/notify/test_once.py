@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from backup_sentinel import direct
 from backup_sentinel.demo.times import instant
+from backup_sentinel.demo.velero.objects import TYPES as VELERO
 from backup_sentinel.errors import SentinelError
+from backup_sentinel.notify.post import MOST
+from backup_sentinel.relay.channels import DeliverySettings
+from demo.kit import until
 from notify.kit import DAY, HOME, HOUR, MINUTE, NOW, SAID, World, text_of
+
+
+@contextlib.contextmanager
+def hanging() -> Iterator[int]:
+    """Listen and never say a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
 
 def sent(world: World) -> dict[str, str]:
@@ -46,6 +61,19 @@ class TestWhatIsTold:
             assert f"{'Namespaces:':17} billing, shop, shop-assets" in lines
             assert f"{'Error:':17} {SAID}" in lines
 
+    async def test_a_run_that_does_not_say_why_has_the_errors_of_its_actions(self) -> None:
+        async with World() as world:
+            world.home.policy()
+            for namespace, error in (("billing", "no space left on device"), ("shop", "connection refused")):
+                failed = json.dumps({"message": error})
+                world.home.run("run-a", NOW - 30 * MINUTE, namespaces=(namespace,), error=failed)
+            world.home.run("run-a", NOW - 30 * MINUTE, error=None)
+            assert await look(world)
+            text = text_of(world.mails[0].message)
+            assert (
+                f"{'Error:':17} billing: no space left on device\n{'':19} shop: connection refused\n" in text
+            )
+
     async def test_actions_whose_run_is_gone_are_one_row(self) -> None:
         async with World() as world:
             world.home.policy()
@@ -54,6 +82,61 @@ class TestWhatIsTold:
             assert await look(world)
             assert list(sent(world)) == ["prod-eu:run-a:2026-03-05"]
             assert f"{'Namespaces:':17} billing, shop" in text_of(world.mails[0].message)
+
+    async def test_actions_whose_run_is_gone_are_told_when_all_of_them_have_ended(self) -> None:
+        async with World() as world:
+            world.home.policy()
+            world.home.run("run-a", NOW - 30 * MINUTE, namespaces=("shop",))
+            world.home.run("run-a", NOW - 30 * MINUTE, "Running", namespaces=("billing",))
+            world.home.cluster.delete("runactions", "kasten-io", "run-a")
+            assert await look(world)
+            assert world.mails == []
+
+    async def test_very_many_runs_are_several_mails(self) -> None:
+        async with World() as world:
+            for number in range(MOST + 1):
+                world.home.run(
+                    f"run-{number:03}", NOW - 30 * MINUTE, policy=f"p-{number:03}", error="x" * 5000
+                )
+            assert await look(world)
+            assert [text_of(mail.message).splitlines()[0] for mail in world.mails] == [
+                f"FAILED ({MOST})",
+                "FAILED (1)",
+            ]
+            assert await look(world)
+            assert len(world.mails) == 2
+
+    async def test_a_backup_of_velero_is_a_run_of_a_schedule(self) -> None:
+        async with World() as world:
+            cluster = world.home.cluster
+            for kind in VELERO:
+                cluster.install(kind)
+            labels = {"velero.io/schedule-name": "shop-daily"}
+            cluster.put(
+                {
+                    "apiVersion": "velero.io/v1",
+                    "kind": "Backup",
+                    "metadata": {
+                        "name": "shop-daily-20260305093000",
+                        "namespace": "velero",
+                        "creationTimestamp": "2026-03-05T09:30:00Z",
+                        "labels": labels,
+                    },
+                    "spec": {"includedNamespaces": ["shop", "shop-assets"]},
+                    "status": {
+                        "phase": "Failed",
+                        "startTimestamp": "2026-03-05T09:30:00Z",
+                        "completionTimestamp": "2026-03-05T09:35:00Z",
+                        "failureReason": "error checking if backup already exists: AccessDenied",
+                    },
+                }
+            )
+            assert await look(world)
+            lines = [line.strip() for line in text_of(world.mails[0].message).splitlines()]
+            assert f"{'Run:':17} shop-daily-20260305093000" in lines
+            assert f"{'Schedule:':17} shop-daily" in lines
+            assert f"{'Namespaces:':17} shop, shop-assets" in lines
+            assert any(line.startswith("Error:") and "AccessDenied" in line for line in lines)
 
     async def test_a_run_is_told_when_all_of_it_has_ended(self) -> None:
         async with World() as world:
@@ -102,6 +185,8 @@ class TestWhatIsTold:
             assert mail.message["Subject"] == "Backups: 1 failed in part, 1 overdue in prod-eu"
             text = text_of(mail.message)
             assert text.index("FAILED IN PART (1)") < text.index("run-part") < text.index("OVERDUE (1)")
+            assert text.index("OVERDUE (1)") < text.index(f"{'Namespaces:':17} shop")
+            assert "Next run" not in text.partition("OVERDUE")[2]  # it is in the past
             assert "Could not snapshot PVC data-0" in text
             assert set(sent(world)) == {
                 "prod-eu:run-part:2026-03-05",
@@ -260,6 +345,18 @@ class TestNothingIsMissed:
             await away.server.up()
             assert await look(world, 6 * HOUR)
             assert "run-prod-us" in text_of(world.mails[-1].message)
+
+    async def test_what_was_sent_is_noted_although_a_channel_that_follows_hangs(self) -> None:
+        async with World() as world:
+            world.home.policy()
+            world.home.run("run-a", NOW - 10 * MINUTE)
+            with hanging() as port:
+                slow = world.mail(name="slow", port=port, delivery=DeliverySettings(timeout_seconds=60))
+                looking = asyncio.create_task(look(world, channels=(world.mail(), slow)))
+                await until(lambda: bool(world.home.record()), 30)
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+            assert json.loads(world.home.record()["partly"]) == {"prod-eu:run-a:2026-03-05": ["mail"]}
 
     async def test_without_its_record_nothing_is_sent(self) -> None:
         async with World("prod-eu", "home") as world:

@@ -19,10 +19,13 @@ from backup_sentinel.demo.access import Grant
 from backup_sentinel.demo.apiserver import SimulatedApiServer
 from backup_sentinel.errors import ApiError
 from backup_sentinel.kube.settings import ClusterSettings
-from backup_sentinel.notify.configmap import TRIES
+from backup_sentinel.model import ScheduleKey
+from backup_sentinel.notify import storage
+from backup_sentinel.notify.configmap import PAUSES, TRIES, ConfigMapShelf
 from backup_sentinel.notify.file import FileShelf
+from backup_sentinel.notify.incident import Told
 from backup_sentinel.notify.record import LIFE, CorruptRecordError, Record, entries, identity
-from backup_sentinel.notify.settings import RecordSettings
+from backup_sentinel.notify.settings import Change, RecordSettings
 from backup_sentinel.notify.shelf import RecordError, Shelf
 from backup_sentinel.notify.storage import open_shelf
 from notify.kit import DAY, HOME, NOW, RECORD
@@ -111,17 +114,28 @@ class TestLife:
         assert (record.sent, record.partly) == ({}, {})
 
 
+class Impatient(Clock):
+    """Does not sleep, but remembers for how long it should."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
 class Home:
     """A server, and processes that keep their record there."""
 
     def __init__(self, server: SimulatedApiServer) -> None:
         self.server = server
+        self.clock = Impatient()
         self.opened: list[Shelf] = []
 
     def shelf(self, *, token: str | None = None, **changes: Any) -> Shelf:
         known = {"home": ClusterSettings(name="home", api_url=self.server.url, token=token)}
         settings = RecordSettings(cluster="home", namespace=HOME, **changes)
-        self.opened.append(open_shelf(settings, Clock(), known))
+        self.opened.append(open_shelf(settings, self.clock, known))
         return self.opened[-1]
 
     def put(self, name: str, **data: str) -> None:
@@ -248,6 +262,47 @@ class TestConfigMap:
         with pytest.raises(RecordError, match="a ConfigMap holds"):
             await shelf.save(record)
 
+    async def test_what_is_open_gives_way_to_what_was_sent(
+        self, home: Home, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        shelf = home.shelf()
+        record = await shelf.load()
+        record.sent = {ID: NOW}
+        for number in range(3000):
+            key = ScheduleKey("prod-eu", "kasten", "kasten-io", f"daily-{number:04}", "run")
+            record.open[key.schedule] = Told(
+                labels={"schedule": key.schedule},
+                annotations={"error": "x" * 200},
+                starts_at=f"2026-03-05T10:{number // 60:02}:{number % 60:02}Z",
+                key=key,
+                change=Change.FAILED,
+            )
+        with caplog.at_level(logging.WARNING, "backup_sentinel"):
+            await shelf.save(record)
+        kept = await home.shelf().load()
+        assert kept.sent == {ID: NOW}
+        assert 700 < len(kept.open) < 3000
+        assert min(kept.open) == f"daily-{3000 - len(kept.open):04}"  # the oldest have gone
+        assert "the record is full" in caplog.text
+
+    async def test_a_server_that_is_away_for_a_moment_is_asked_again(self, home: Home) -> None:
+        shelf = home.shelf()
+        record = await shelf.load()
+        record.sent = {ID: NOW}
+        home.server.faults.add(faults.Answer(verb="create", resource="configmaps", code=503, times=2))
+        await shelf.save(record)
+        assert home.clock.slept == list(PAUSES[:2])
+        assert (await home.shelf().load()).sent == {ID: NOW}
+
+    async def test_one_that_refuses_is_not_asked_again(self, home: Home) -> None:
+        shelf = home.shelf()
+        home.server.faults.add(
+            faults.Answer(verb="create", resource="configmaps", code=403, reason="Forbidden")
+        )
+        with pytest.raises(ApiError):
+            await shelf.save(Record(sent={ID: NOW}))
+        assert home.clock.slept == []
+
 
 class TestFile:
     async def test_it_outlives_the_process_and_another_one_that_writes(self, tmp_path: Path) -> None:
@@ -275,6 +330,33 @@ class TestFile:
         (tmp_path / "file").write_text("")
         with pytest.raises(RecordError, match=r"sent\.json"):
             await FileShelf(tmp_path / "file" / "sent.json").save(Record())
+
+
+class TestWhere:
+    def test_outside_of_a_cluster_it_is_a_file_of_the_user(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        shelf = open_shelf(RecordSettings(), Clock(), {})
+        assert isinstance(shelf, FileShelf)
+        assert shelf.path == tmp_path / ".local" / "state" / "backup-sentinel" / "sent.json"
+        shelf = open_shelf(RecordSettings(path="here.json"), Clock(), {})
+        assert isinstance(shelf, FileShelf)
+        assert shelf.path == Path("here.json")
+
+    async def test_inside_of_a_cluster_it_is_a_configmap_of_its_namespace(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "namespace").write_text("mine\n")
+        monkeypatch.setattr(storage, "ACCOUNT", tmp_path)
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
+        shelf = open_shelf(RecordSettings(), Clock(), {})
+        assert isinstance(shelf, ConfigMapShelf)
+        assert shelf.namespace == "mine"
+        await shelf.close()
+        assert isinstance(open_shelf(RecordSettings(backend="file"), Clock(), {}), FileShelf)
 
 
 def test_a_cluster_that_nobody_knows_is_an_error() -> None:

@@ -12,7 +12,7 @@ from backup_sentinel.config import Config
 from backup_sentinel.document import Document
 from backup_sentinel.errors import DocumentError, SentinelError
 from backup_sentinel.export.profile import Profile, explain, load_file, load_profiles, run_examples
-from backup_sentinel.looking import Lookout
+from backup_sentinel.relay.backups import BLIND
 from backup_sentinel.relay.intake import Users
 from backup_sentinel.relay.rendering import Rendering
 from backup_sentinel.serving import FrontDoor
@@ -101,10 +101,9 @@ async def _open_relay(path: str, config: Config) -> None:
             place = ("relay", "channels", index)
             raise document.error(f"channel {settings.name}: {error}", place, hint=ELSEWHERE) from None
         await channel.close()
-    look = Lookout(config)
     for index, asked in enumerate(config.relay.enrichers):
         try:
-            enricher = asked.open_with(look)
+            enricher = asked.open_with(BLIND)
         except SentinelError as error:
             place = ("relay", "enrichers", index)
             raise document.error(f"enricher {asked.kind}: {error}", place, hint=ELSEWHERE) from None

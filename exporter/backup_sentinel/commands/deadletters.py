@@ -14,8 +14,9 @@ from backup_sentinel import terminal
 from backup_sentinel.clock import Clock
 from backup_sentinel.config import Config, WebSettings
 from backup_sentinel.duration import DurationError, long_duration
-from backup_sentinel.errors import SentinelError
+from backup_sentinel.errors import DeliveryError, SentinelError
 from backup_sentinel.export.overview import words
+from backup_sentinel.notify.channels import channels
 from backup_sentinel.relay.egress import Egress, check_url
 from backup_sentinel.relay.intake.letters import MOST, PATH, Outcome, purge, replay
 from backup_sentinel.relay.message import Delivery
@@ -43,6 +44,7 @@ _EPILOG = """\
 list and show read the outbox of the configuration, also while a relay has it. replay and purge change it: themselves where
 no relay runs, otherwise by asking the relay that has it, for which `relay.admin` must name a token or a user. So run all of
 them where the file is, for example by `kubectl exec`. What is replayed keeps its id, so that receivers may tell it from news.
+The daemon of `notify` has such an outbox as well; --url says where it listens.
 
 The exit code is 0, 1 if a dead letter that was named is not there or its channel is no longer configured, 2 if something
 is wrong.
@@ -123,7 +125,8 @@ async def _change(config: Config, arguments: argparse.Namespace, identities: lis
             try:
                 if arguments.action == "purge":
                     return await purge(outbox, identities)
-                return await replay(outbox, identities, [one.name for one in config.relay.channels])
+                known = channels(config.notify, config.relay.channels)
+                return await replay(outbox, identities, [one.name for one in known])
             finally:
                 await outbox.close()
     return await _ask(config, arguments, identities)
@@ -143,6 +146,11 @@ async def _ask(config: Config, arguments: argparse.Namespace, identities: list[s
                     "POST", f"{url}{PATH}/{arguments.action}", headers=headers, body=body
                 )
             told.append(msgspec.json.decode(answer.body, type=Outcome))
+    except DeliveryError as error:
+        hint = "; --url says where it listens" if arguments.url is None else ""
+        raise DeadLetterError(
+            f"a relay has the outbox, and at {url} it does not do it: {error}{hint}"
+        ) from None
     except (TimeoutError, msgspec.MsgspecError) as error:
         raise DeadLetterError(f"the relay at {url} did not answer as it should: {error}") from None
     finally:

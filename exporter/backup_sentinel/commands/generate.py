@@ -71,12 +71,19 @@ def run(arguments: argparse.Namespace) -> int:
             continue
         stale.append(artefact.path)
         if not arguments.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(artefact.text, encoding="utf-8")
+            _write(path, artefact.text)
             sys.stdout.write(f"wrote {artefact.path}\n")
     if stale and arguments.check:
         raise StaleError(f"not up to date: {', '.join(stale)}; write them with: backup-sentinel generate all")
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Exchange a file as a whole: whoever reads meanwhile, such as Helm, sees the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
 
 
 def _write_rules(arguments: argparse.Namespace) -> int:
@@ -86,7 +93,6 @@ def _write_rules(arguments: argparse.Namespace) -> int:
         raise StaleError("--output is for rules only")
     for name, text in rules.bundles(rules.read(arguments.root), rules.RuleSettings(**given)).items():
         path = arguments.output / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
         sys.stdout.write(f"wrote {path}\n")
     return 0

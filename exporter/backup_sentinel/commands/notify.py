@@ -82,6 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
+    if arguments.lookback is not None:
+        try:
+            known = long_duration(arguments.lookback)
+        except DurationError as error:
+            raise NotifyError(f"--lookback: {error}") from None
+        if known <= 0:
+            raise NotifyError("--lookback: must be above zero")
     if not arguments.what:
         if arguments.all:
             raise NotifyError("--all goes with `sent clear`")
@@ -97,16 +104,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def with_lookback(config: Config, flag: str | None) -> Config:
-    """Let the flag win over the configuration, and that over LOOKBACK_HOURS. Raises NotifyError, SettingError."""
+    """Let the flag win over the configuration, and that over LOOKBACK_HOURS. Raises SettingError."""
     text = flag or config.notify.lookback or lookback()
     if text is None:
         return config
-    try:
-        known = long_duration(text)
-    except DurationError as error:
-        raise NotifyError(f"--lookback: {error}") from None
-    if known <= 0:
-        raise NotifyError("--lookback: must be above zero")
     return msgspec.structs.replace(config, notify=msgspec.structs.replace(config.notify, lookback=text))
 
 

@@ -2,7 +2,10 @@
 
     settings      what is told, how often, and where it is remembered that it was
     incident      the noun: one thing that went wrong, or is over
-    gathering     from the store to incidents: failed and partial runs, schedules without a recovery point in time
+    gathering     from the store to incidents
+    runs          failed and partial runs
+    family        which runs belong together
+    schedules     schedules without a recovery point in time, and what is over
     record        what has been told to whom, and up to when everything was looked at
     shelf         what keeps the record
     configmap     the record in a ConfigMap

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from backup_sentinel.clock import Clock
 from backup_sentinel.errors import ApiError, OutageReason
 from backup_sentinel.kube.client import Client
 
@@ -17,6 +18,11 @@ _log = logging.getLogger("backup_sentinel.notify")
 LIMIT = 1 << 20
 """Bytes of all values of a ConfigMap (kubernetes/pkg/apis/core/validation: ValidateConfigMap)."""
 TRIES = 5
+PAUSES = (1.0, 2.0, 4.0)
+"""Seconds until a server that did not take what was sent is asked again."""
+_PASSING = frozenset(
+    {OutageReason.UNREACHABLE, OutageReason.TIMEOUT, OutageReason.SERVER_ERROR, OutageReason.THROTTLED}
+)
 BUSY = f"the record was written by another process {TRIES} times in a row"
 LABELS = {
     "app.kubernetes.io/name": "backup-sentinel",
@@ -38,9 +44,10 @@ class _ConfigMap(msgspec.Struct):
 class ConfigMapShelf:
     """One ConfigMap, made by the process itself: chart tools would reset it at each upgrade."""
 
-    def __init__(self, client: Client, namespace: str, settings: RecordSettings) -> None:
+    def __init__(self, client: Client, namespace: str, settings: RecordSettings, clock: Clock) -> None:
         self._client = client
-        self._namespace = namespace
+        self._clock = clock
+        self.namespace = namespace
         self._settings = settings
         self._version: str | None = None
 
@@ -50,10 +57,25 @@ class ConfigMapShelf:
         self._version = None if found is None else found.metadata.resource_version
         if found is None or "sent" not in found.data:
             return await self._inherit()
-        return recover(found.data, f"ConfigMap {self._namespace}/{self._settings.name}")
+        return recover(found.data, f"ConfigMap {self.namespace}/{self._settings.name}")
 
     async def save(self, record: Record) -> None:
-        """Write the record if the ConfigMap is as it was read; else merge what it is now, and try again."""
+        """Write the record if the ConfigMap is as it was read; else merge what it is now, and try again.
+
+        What the record holds was sent, so a server that is away for a moment is asked again.
+        """
+        for pause in PAUSES:
+            try:
+                await self._save(record)
+            except ApiError as error:
+                if error.reason not in _PASSING:
+                    raise
+                await self._clock.sleep(pause)
+            else:
+                return
+        await self._save(record)
+
+    async def _save(self, record: Record) -> None:
         for _ in range(TRIES):
             if await self._write(record):
                 return
@@ -102,12 +124,9 @@ class ConfigMapShelf:
 
     async def _write(self, record: Record) -> bool:
         """Write; return False if the object came, changed or went meanwhile."""
-        texts, name = record.texts(), self._settings.name
-        size = sum(len(text.encode()) for text in texts.values())
-        if size > LIMIT:
-            raise RecordError(f"the record needs {size} bytes; a ConfigMap holds {LIMIT}")
+        texts, name = self._fitting(record), self._settings.name
         if self._version is None:
-            metadata: dict[str, object] = {"name": name, "namespace": self._namespace, "labels": LABELS}
+            metadata: dict[str, object] = {"name": name, "namespace": self.namespace, "labels": LABELS}
             method, path, kind = "POST", self._path(), "application/json"
             manifest: dict[str, object] = {"apiVersion": "v1", "kind": "ConfigMap"}
         else:
@@ -125,8 +144,26 @@ class ConfigMapShelf:
         self._version = _decode(answer).metadata.resource_version
         return True
 
+    @staticmethod
+    def _fitting(record: Record) -> dict[str, str]:
+        """Return the texts of the record. What does not fit is not told when it is over: that it was sent counts more."""
+        while True:
+            texts = record.texts()
+            size = sum(len(text.encode()) for text in texts.values())
+            if size <= LIMIT:
+                return texts
+            if not record.open:
+                raise RecordError(f"the record needs {size} bytes; a ConfigMap holds {LIMIT}")
+            left = sorted(record.open, key=lambda slot: record.open[slot].starts_at)
+            gone = left[: (len(left) + 1) // 2]
+            for slot in gone:
+                del record.open[slot]
+            _log.warning(
+                "the record is full: of some failures the end is not told", extra={"failures": len(gone)}
+            )
+
     def _path(self, name: str = "") -> str:
-        path = f"/api/v1/namespaces/{self._namespace}/configmaps"
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps"
         return f"{path}/{name}" if name else path
 
 

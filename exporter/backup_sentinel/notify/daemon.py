@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from backup_sentinel.clock import Clock
-from backup_sentinel.errors import SentinelError
+from backup_sentinel.errors import ApiError, OutageReason, SentinelError
 from backup_sentinel.export.store import Store
 from backup_sentinel.relay.channels import ChannelSettings
 from backup_sentinel.relay.message import Message
@@ -23,6 +23,7 @@ from .wording import message
 
 _log = logging.getLogger("backup_sentinel.notify")
 
+_REFUSED = frozenset({OutageReason.FORBIDDEN, OutageReason.UNAUTHORIZED})
 SAVE_INTERVAL = 600.0
 """Seconds after which it is written down that nothing had to be told."""
 
@@ -57,7 +58,7 @@ class Daemon:
         self._ailing = False
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled. Raises ApiError where the record may not be read: nothing would ever be told."""
         while True:
             await self._turn()
             try:
@@ -71,15 +72,18 @@ class Daemon:
         try:
             await self._look()
         except (SentinelError, StorageError) as error:
+            if self._known is None and isinstance(error, ApiError) and error.reason in _REFUSED:
+                raise
             if not self._ailing:
                 _log.error(
-                    "what is to be sent cannot be kept; it is tried again", extra={"error": str(error)}
+                    "what was sent cannot be read or noted; it is tried again", extra={"error": str(error)}
                 )
             self._ailing = True
         else:
             self._ailing = False
 
     async def _look(self) -> None:
+        owed = self._unsaved is not None
         record = self._unsaved or await self._load()
         store, now = self._store(), self._clock.now()
         store.refresh()
@@ -88,7 +92,7 @@ class Daemon:
         self._unsaved = record
         told = await self._tell(desk, now)
         desk.finish(complete(store), now)
-        if told or now - self._saved >= SAVE_INTERVAL:
+        if told or owed or now - self._saved >= SAVE_INTERVAL:
             await self._shelf.save(record)
             self._saved = now
         self._known, self._unsaved = record, None

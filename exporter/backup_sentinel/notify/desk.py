@@ -9,9 +9,9 @@ from backup_sentinel.export.store import Store
 from .gathering import ended, gather
 from .incident import Incident, slot
 from .looking import reading
-from .record import LIFE, Record, identity
+from .record import LIFE, Record, identity, name_of
 from .settings import Change, NotifySettings
-from .wording import told
+from .wording import remembered, told
 
 OVERLAP = 600.0
 """Seconds that two looks have in common: clocks of clusters differ, and operators write the end of a run late."""
@@ -27,6 +27,8 @@ class Desk:
         self._now = now
         self._slots: dict[str, str] = {}
         """Slots of open incidents that are over, by the name of what is told of that."""
+        self._earlier: dict[str, list[str]] = {}
+        """Ids of the record by the names of incidents."""
 
     def look(self, store: Store, titles: Mapping[str, str]) -> None:
         """Find out what may be told. The store was brought up to date; `titles` are what people call the clusters.
@@ -34,9 +36,8 @@ class Desk:
         Clusters that are still being read for the first time are left to the next look.
         """
         now, record = self._now, self.record
-        for (
-            cluster
-        ) in store.clusters:  # a cluster that does not answer is owed what a first look would have told
+        for cluster in store.clusters:
+            # One that does not answer is owed what a first look would have told.
             record.looked.setdefault(cluster, now - self._settings.lookback_seconds + OVERLAP)
         for cluster in [name for name in record.looked if name not in store.clusters]:
             if now - record.looked[cluster] > LIFE:
@@ -56,6 +57,8 @@ class Desk:
             if one.told is not None or one.change in self._settings.states
         ]
         record.prune(now, (one.name for one in self.incidents))
+        for known in (*record.sent, *record.partly):
+            self._earlier.setdefault(name_of(known), []).append(known)
 
     def due(self, channel: str) -> list[Incident]:
         """Return what a channel has not been told, or not today."""
@@ -74,7 +77,7 @@ class Desk:
                 if not missing:
                     self.record.open.pop(self._slots[incident.name], None)
             elif incident.over is None and incident.key.schedule and taken:
-                self.record.open[slot(incident.change, incident.key)] = told(incident)
+                self.record.open[slot(incident.change, incident.key)] = remembered(told(incident))
 
     def finish(self, clusters: Iterable[str], began: float) -> None:
         """Note that these clusters were read completely by a look that began then, and that all of it was told."""
@@ -89,7 +92,7 @@ class Desk:
         record = self.record
         if record.has(self._identity(incident), channel):
             return False
-        if not record.had(incident.name, channel):
+        if not any(record.has(known, channel) for known in self._earlier.get(incident.name, ())):
             return True
         if self._settings.repeat == "never" or incident.over is not None:
             return False

@@ -17,7 +17,7 @@ class FileShelf:
     """One JSON file with the same keys, exchanged whole, so that a crash leaves the old or the new one."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._known: bytes | None = None
 
     async def load(self) -> Record:
@@ -33,13 +33,13 @@ class FileShelf:
 
     def _load(self) -> Record:
         try:
-            self._known = self._path.read_bytes()
+            self._known = self.path.read_bytes()
         except FileNotFoundError:
             self._known = None
             return Record()
         except OSError as error:
-            raise RecordError(f"cannot read {self._path}: {error.strerror}") from error
-        where = str(self._path)
+            raise RecordError(f"cannot read {self.path}: {error.strerror}") from error
+        where = str(self.path)
         try:
             return recover(msgspec.json.decode(self._known, type=dict[str, str]), where)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -67,19 +67,19 @@ class FileShelf:
     def _locked(self) -> Iterator[None]:
         """Be the only one, for as long as it takes to exchange a small file."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.with_suffix(".lock").open("w") as lock:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         except OSError as error:
-            raise RecordError(f"cannot write {self._path}: {error.strerror}") from error
+            raise RecordError(f"cannot write {self.path}: {error.strerror}") from error
 
     def _write(self, record: Record) -> None:
         body = msgspec.json.format(msgspec.json.encode(record.texts(), order="sorted"), indent=1)
-        fresh = self._path.with_suffix(".new")
+        fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as out:
             out.write(body)
             out.flush()
             os.fsync(out.fileno())
-        fresh.replace(self._path)
+        fresh.replace(self.path)
         self._known = body

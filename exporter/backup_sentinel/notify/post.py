@@ -1,7 +1,7 @@
 """One attempt with each channel: for the pass that waits for the answers and has no outbox."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from backup_sentinel.relay.channels import Channel, ChannelSettings
 from backup_sentinel.relay.courier import attempt
@@ -16,6 +16,9 @@ from .incident import Incident
 from .settings import NotifySettings
 from .wording import by_schedule, digest_key, message
 
+MOST = 200
+"""Rows of one message; with long errors that is below a megabyte, which every mail server takes."""
+
 _log = logging.getLogger("backup_sentinel.notify")
 
 
@@ -29,20 +32,26 @@ class Post:
             (one, one.open(rendering)) for one in channels
         ]
 
-    async def deliver(self, desk: Desk, now: float, notes: Sequence[str] = ()) -> bool:
+    async def deliver(
+        self, desk: Desk, now: float, notes: Sequence[str], noted: Callable[[], Awaitable[None]]
+    ) -> bool:
         """Tell every channel what is due; return whether all of them took all of it. The record is marked as it goes.
 
-        `notes` are sentences that go with every message.
+        `notes` are sentences that go with every message. `noted` is awaited after each channel that took something.
         """
         everybody = [settings.name for settings, _ in self._channels]
         well = True
         for settings, channel in self._channels:
+            taken = False
             due = desk.due(settings.name)
             for key, incidents in batches(self._settings, settings, due, now):
                 if await self._send(settings, channel, message(key, incidents, now), notes):
                     desk.settle(incidents, [settings.name], everybody)
+                    taken = True
                 else:
                     well = False
+            if taken:
+                await noted()
         return well
 
     async def close(self) -> None:
@@ -76,6 +85,10 @@ def batches(
     """Return what goes into each message of a channel, by the message's group."""
     if not incidents:
         return []
-    if digests(settings, channel):
-        return [(digest_key(now), incidents)]
-    return list(by_schedule(incidents).items())
+    groups = {digest_key(now): incidents} if digests(settings, channel) else by_schedule(incidents)
+    return [(key, list(part)) for key, found in groups.items() for part in _parts(found)]
+
+
+def _parts(incidents: Sequence[Incident]) -> Iterator[Sequence[Incident]]:
+    for first in range(0, len(incidents), MOST):
+        yield incidents[first : first + MOST]

@@ -39,13 +39,6 @@ class Record(msgspec.Struct):
         """Tell whether a channel has what an id stands for."""
         return identity in self.sent or channel in self.partly.get(identity, ())
 
-    def had(self, name: str, channel: str) -> bool:
-        """Tell whether a channel was told of an incident on any day."""
-        return any(
-            identity.rpartition(":")[0] == name and self.has(identity, channel)
-            for identity in (*self.sent, *self.partly)
-        )
-
     def mark(self, identity: str, channels: Iterable[str], now: float, *, everybody: bool) -> None:
         """Note that channels have something, or `everybody` who should."""
         if everybody:
@@ -58,11 +51,11 @@ class Record(msgspec.Struct):
         """Drop what is older than `LIFE`, but not what is known of the incidents `keep`."""
         kept = set(keep)
         for identity, at in list(self.sent.items()):
-            if now - at > LIFE and identity.rpartition(":")[0] not in kept:
+            if now - at > LIFE and name_of(identity) not in kept:
                 del self.sent[identity]
         for identity in list(self.partly):
             day = _day(identity)
-            if (day is None or now - day > LIFE + 86400) and identity.rpartition(":")[0] not in kept:
+            if (day is None or now - day > LIFE + 86400) and name_of(identity) not in kept:
                 del self.partly[identity]
 
     def clear(self, identities: Iterable[str]) -> list[str]:
@@ -134,6 +127,11 @@ def entries(text: str) -> dict[str, float]:
 def identity(name: str, now: float) -> str:
     """Return the id under which an incident is told today, in UTC."""
     return f"{name}:{datetime.fromtimestamp(now, UTC).date().isoformat()}"
+
+
+def name_of(identity: str) -> str:
+    """Return an id without its day."""
+    return identity.rpartition(":")[0]
 
 
 def _json(texts: Mapping[str, str], key: str, kind: Any) -> Any:

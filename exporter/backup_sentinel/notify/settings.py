@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from backup_sentinel.document import nearest
 from backup_sentinel.duration import long_duration
+from backup_sentinel.relay.channels import kinds
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+$")]
 ConfigMapName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 
 LOOKBACK = "2h"
@@ -51,7 +52,7 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     repeat: Literal["daily", "never"] = "daily"
     """`daily`: what was told is told again on the next UTC day, if it still lies within the look-back or is still overdue.
     `never`: it is told once."""
-    digest: tuple[Kind, ...] = ("email",)
+    digest: tuple[str, ...] = ("email",)
     """Types of channels that get one message for everything a look has found. Others get one for each schedule."""
     interval_seconds: Positive = 60.0
     """How often the daemon looks; what it finds in one look goes into one digest."""
@@ -62,6 +63,9 @@ class NotifySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     def __post_init__(self) -> None:
         if self.lookback is not None and long_duration(self.lookback) <= 0:
             raise ValueError("`lookback` must be above zero")
+        for kind in self.digest:
+            if kind not in kinds():
+                raise ValueError(f"`digest`: no channel is of type `{kind}`; {nearest(kind, kinds())}")
 
     @property
     def lookback_seconds(self) -> float:

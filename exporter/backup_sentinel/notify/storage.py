@@ -26,7 +26,7 @@ def open_shelf(settings: RecordSettings, clock: Clock, clusters: Mapping[str, Cl
     if backend == "file":
         return FileShelf(Path(settings.path) if settings.path else _file())
     access = Access(_home(settings.cluster, clusters), clock)
-    return ConfigMapShelf(Client(access, clock), settings.namespace or _own_namespace(), settings)
+    return ConfigMapShelf(Client(access, clock), settings.namespace or _own_namespace(), settings, clock)
 
 
 def _home(name: str | None, clusters: Mapping[str, ClusterSettings]) -> ClusterSettings:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from backup_sentinel.export.overview.words import few, instant, plain
 from backup_sentinel.relay.intake.payload import hash_of
 from backup_sentinel.relay.message import Alert, Message, Status, common
@@ -12,9 +14,14 @@ from .incident import Incident, Told
 from .settings import Change
 
 RECEIVER = "notify"
+_KEPT = frozenset({"summary", "cluster", "run", "namespaces", "error"})
 RUNBOOK = "https://github.com/backup-sentinel/backup-sentinel/blob/main/rules/{alert}/runbook.md"
 MANY = 12
 """Namespaces of a run that are named."""
+LONGEST = 1000
+"""Characters of an error: a mail has many rows, and what a channel takes is limited."""
+_REMEMBERED = 200
+"""Characters of an error that are told again when it is over."""
 
 _NAMES = {
     Change.FAILED: "KubeBackupFailed",
@@ -54,9 +61,9 @@ def told(incident: Incident) -> Told:
         "cluster": incident.title if incident.title != key.cluster else "",
         "run": incident.run,
         "namespaces": few(incident.namespaces, MANY),
-        "error": plain(incident.error or "", lines=True),
+        "error": _cut(plain(incident.error or "", lines=True), LONGEST),
         "last_recovery_point": _instant(incident.last_recovery_point),
-        "next_run": _instant(incident.next_due),
+        "next_run": _next_run(incident),
         "runbook_url": RUNBOOK.format(alert=name),
     }
     return Told(
@@ -68,6 +75,12 @@ def told(incident: Incident) -> Told:
     )
 
 
+def remembered(told: Told) -> Told:
+    """Return what is kept until an incident is over: less than was told, since the record is small."""
+    texts = {name: _cut(text, _REMEMBERED) for name, text in told.annotations.items() if name in _KEPT}
+    return msgspec.structs.replace(told, annotations=texts)
+
+
 def alert(incident: Incident) -> Alert:
     """Return the alert of an incident; of one that is over it is the same alert, resolved."""
     known = incident.told or told(incident)
@@ -75,7 +88,7 @@ def alert(incident: Incident) -> Alert:
     if incident.told is not None:
         news = {
             "last_recovery_point": _instant(incident.last_recovery_point),
-            "next_run": _instant(incident.next_due),
+            "next_run": _next_run(incident),
         }
         annotations = {**annotations, **{name: text for name, text in news.items() if text}}
     over = incident.over is not None
@@ -149,6 +162,16 @@ def _order(one: Alert) -> tuple[object, ...]:
         labels.get("schedule", ""),
         one.annotations.get("run", ""),
     )
+
+
+def _next_run(incident: Incident) -> str:
+    """Return when the next run is due; a slot that was missed is none."""
+    due = incident.next_due
+    return _instant(due) if due is not None and due > incident.at else ""
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _instant(at: float | None) -> str:

@@ -1,0 +1,145 @@
+"""Runs that ended badly; a run with the steps it consists of is one incident."""
+
+from collections.abc import Iterator
+
+from backup_sentinel.cause.message import tell
+from backup_sentinel.cause.root import generic
+from backup_sentinel.export.store import Stream
+from backup_sentinel.export.store.installation import Installation
+from backup_sentinel.export.store.recent import instant
+from backup_sentinel.export.store.stream import DEFAULT_TIMEOUT
+from backup_sentinel.model import OPEN, Outcome, Run
+
+from .family import Families, Family
+from .incident import Incident
+from .settings import Change
+
+BAD = frozenset({Outcome.FAILED, Outcome.PARTIAL})
+
+
+def runs(known: Installation, now: float, since: float) -> Iterator[Incident]:
+    """Yield the runs of an operator that ended badly after an instant; also those whose schedule is gone meanwhile.
+
+    A run is told when all of it has ended, unless it takes longer than it may.
+    """
+    found = [run for stream in known.streams.values() for run in _bad(stream, since)]
+    if not found:
+        return
+    families = Families(known)
+    told: set[tuple[str, ...]] = set()
+    for run in found:
+        family = families.of(run)
+        name = run.part_of or run.name
+        identity: tuple[str, ...] = (run.key.namespace, name)
+        if run.part_of is None and not family.steps:
+            identity += (run.key.action, run.namespace, run.key.target)
+        if identity in told:
+            continue
+        told.add(identity)
+        if any(_under_way(known, member, now) for member in family.members):
+            continue
+        incident = _incident(known, name, run, family)
+        if incident is not None:
+            yield incident
+
+
+def over(stream: Stream, change: Change, clock: float = 0.0) -> float | None:
+    """Return since when a failed or partial run is made up for; None while it is not.
+
+    `clock` is that of the run; without one it is the newest of its kind.
+    """
+    if not stream.key.schedule:
+        return None
+    memory = stream.memory
+    success, partial = stream.last_success or 0.0, memory.last_partial or 0.0
+    if change is Change.FAILED:
+        bad, good = clock or memory.last_failure or 0.0, max(success, partial)
+    else:
+        bad, good = clock or partial, success
+    return good if good > bad else None
+
+
+def _bad(stream: Stream, since: float) -> list[Run]:
+    """Return the own runs of a stream that ended badly after an instant, newest first."""
+    memory = stream.memory
+    if memory.last_failure is None and memory.last_partial is None:
+        return []
+    bad = [run for run in stream.runs.values() if run.outcome in BAD and _counts(run, since)]
+    newest = memory.newest
+    if newest is not None and (newest.namespace, newest.name) not in stream.runs:  # its object is gone
+        bad += [newest] if newest.outcome in BAD and _counts(newest, since) else []
+    return sorted(bad, key=lambda run: (-(instant(run) or 0.0), run.namespace, run.name))
+
+
+def _counts(run: Run, since: float) -> bool:
+    """Tell whether an own run ended after an instant; where its end is not known it may have begun some time before."""
+    if run.synced or run.restore_point:
+        return False
+    if run.ended is not None:
+        return run.ended >= since
+    began = instant(run)
+    return began is not None and began + DEFAULT_TIMEOUT >= since
+
+
+def _under_way(known: Installation, run: Run, now: float) -> bool:
+    """Tell whether a run has not ended, and need not have."""
+    if run.outcome not in OPEN:
+        return False
+    until = known.streams[run.key].running_deadline
+    return until is None or until > now
+
+
+def _incident(known: Installation, name: str, run: Run, family: Family) -> Incident | None:
+    """Return what is told of a run; None where so many failures are tolerated."""
+    bad = [one for one in family.members if one.outcome in BAD]
+    head = family.lead or run
+    stream = known.streams[head.key if head.outcome in BAD else run.key]
+    failed = any(one.outcome is Outcome.FAILED for one in bad)
+    change = Change.FAILED if failed else Change.PARTIAL
+    clock = max((at for one in bad if (at := instant(one)) is not None), default=0.0)
+    since = over(stream, change, clock)
+    if failed and since is None and stream.key.schedule:
+        count = stream.memory.consecutive_failures()
+        if count < stream.expectation.failures_tolerated:
+            return None
+    return Incident(
+        name=_name(head, name, whole=bool(family.steps)),
+        change=change,
+        key=stream.key,
+        run=name,
+        at=max((at for one in bad if (at := one.ended or instant(one)) is not None), default=clock),
+        over=since,
+        namespaces=tuple(sorted({name for one in family.members for name in one.target_namespaces})),
+        error=_error(family.lead, [one for one in bad if one is not family.lead]),
+        reason=next((one.reason.value for one in bad if one.reason is not None), None),
+        location=next((one.location for one in bad if one.location), None) or stream.location,
+        last_recovery_point=stream.recovery,
+        next_due=stream.next_due,
+    )
+
+
+def _name(run: Run, name: str, *, whole: bool) -> str:
+    """Return what tells a run apart; the run of a Kasten policy is named as Kasten alerters name it."""
+    key = run.key
+    if whole or key.action == "run":
+        return f"{key.cluster}:{name}"
+    parts = [key.operator, run.namespace, *([key.action] if key.action != "backup" else []), name]
+    return f"{key.cluster}:{'/'.join(parts)}"
+
+
+def _error(lead: Run | None, steps: list[Run]) -> str | None:
+    """Return what the operator wrote: of the run itself, unless that says nothing, else of its steps."""
+    own = tell(lead.message) if lead is not None and lead.message else None
+    if own is not None and not generic(own):
+        return own
+    texts: dict[str, list[str]] = {}
+    for step in steps:
+        said = tell(step.message) if step.message else None
+        if said is not None:
+            texts.setdefault(said, []).extend(step.target_namespaces)
+    if not texts:
+        return own
+    if len(texts) == 1:
+        return next(iter(texts))
+    lines = [f"{', '.join(sorted(set(names)))}: {said}" if names else said for said, names in texts.items()]
+    return tell("\n".join(lines))
