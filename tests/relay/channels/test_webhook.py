@@ -14,6 +14,7 @@ import pytest
 from backup_sentinel.errors import DeliveryReason, SentinelError
 from backup_sentinel.relay.channels import ChannelSettings
 from backup_sentinel.relay.channels.webhook import WebhookSettings, decode_key, sign
+from backup_sentinel.relay.message import Status
 from backup_sentinel.relay.rendering import Rendering, samples
 from backup_sentinel.secret import SecretSource
 from relay.channels.suite import Case, ChannelSuite, Received, ReceiverKit, fresh, refused, send
@@ -145,6 +146,23 @@ async def test_bodies_of_chat_services_are_json_that_names_the_alert(kit: Webhoo
             if style == "slack":
                 summary = summary.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             assert json.dumps(summary, ensure_ascii=False)[1:-1] in text
+    await channel.close()
+
+
+@pytest.mark.parametrize("style", STYLES[1:])
+async def test_what_is_over_is_told_with_its_end(kit: WebhookKit, style: str) -> None:
+    """The bodies say since when an alert fires; of one that is over that would be read as the time of its end."""
+    channel = kit.settings(style=style).open(Rendering())
+    delivery = samples()[0]
+    began, ended = "2026-03-01T01:00:00Z", "2026-03-01T02:00:00Z"
+    for status, end in ((Status.FIRING, None), (Status.RESOLVED, ended), (Status.RESOLVED, None)):
+        [alert, *_] = delivery.message.alerts
+        alert = msgspec.structs.replace(alert, status=status, starts_at=began, ends_at=end)
+        message = msgspec.structs.replace(delivery.message, alerts=(alert,))
+        body = channel.render(msgspec.structs.replace(delivery, message=message)).body
+        assert (f"firing since {began}" in body) is (status is Status.FIRING), body
+        assert (f"resolved at {ended}" in body) is (end is not None), body
+        assert "resolved since" not in body
     await channel.close()
 
 

@@ -77,6 +77,9 @@ class Inbox:
         return web.Response(text=text, content_type="text/html", headers=_HEADERS)
 
 
+_ALLOWED = "allow-popups allow-popups-to-escape-sandbox"
+_OUTSIDE = '<!doctype html><base target="_blank">'
+"""Links of a mail open beside the page."""
 _NOTHING = '<p class="soft">Nothing yet.</p>'
 
 
@@ -86,7 +89,7 @@ def _mail(mail: EmailMessage, shown: bool) -> str:
     if body is not None and body.get_content_type() == "text/plain":
         content = f"<pre>{_safe(content)}</pre>"
     heads = "".join(f"<br>{name}: {_safe(str(mail[name]))}" for name in ("From", "To", "Date") if mail[name])
-    frame = f'<iframe sandbox title="Mail" srcdoc="{html.escape(content)}"></iframe>'
+    frame = f'<iframe sandbox="{_ALLOWED}" title="Mail" srcdoc="{html.escape(_OUTSIDE + content)}"></iframe>'
     return (
         f"<details{' open' if shown else ''}><summary>{_safe(str(mail['Subject'] or ''))}</summary>"
         f'<div class="soft">{heads.removeprefix("<br>")}</div>{frame}</details>'
@@ -96,16 +99,21 @@ def _mail(mail: EmailMessage, shown: bool) -> str:
 def _line(line: Line) -> str:
     at = time.strftime("%H:%M:%S", time.gmtime(line.at))
     parts = "".join(_part(part) for part in line.attachments)
-    return f'<div class="line"><b>{_safe(line.text)}</b> <span class="soft">{at} UTC</span>{parts}</div>'
+    return f'<div class="line"><b>{_said(line.text)}</b> <span class="soft">{at} UTC</span>{parts}</div>'
 
 
 def _part(part: Attachment) -> str:
     color = part.color if part.color.removeprefix("#").isalnum() else "#dddddd"
-    title = _safe(part.title)
+    title = _said(part.title)
     if urlsplit(part.title_link).scheme in {"http", "https"}:
         title = f'<a href="{_safe(part.title_link)}">{title}</a>'
-    foot = f'<br><span class="soft">{_safe(part.footer)}</span>' if part.footer else ""
-    return f'<div class="part" style="border-color: {color}"><b>{title}</b>\n{_safe(part.text)}{foot}</div>'
+    foot = f'<br><span class="soft">{_said(part.footer)}</span>' if part.footer else ""
+    return f'<div class="part" style="border-color: {color}"><b>{title}</b>\n{_said(part.text)}{foot}</div>'
+
+
+def _said(text: str) -> str:
+    """Return a text as Slack shows it: there these three characters are always written as entities."""
+    return _safe(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
 
 def _safe(text: str) -> str:

@@ -142,7 +142,8 @@ class Pipeline:
         await other.save()
         for name in self._wanted:
             if not other.store.durable or other.store.recalled(name):
-                self.store.remember(other.store.save(name))
+                for _ in self.store.remembering(other.store.save(name)):
+                    await asyncio.sleep(0)
                 self._inherited.add(name)
 
     async def save(self) -> None:
