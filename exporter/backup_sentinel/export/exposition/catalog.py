@@ -689,39 +689,41 @@ def _objects(feed: Feed) -> Number | None:
 
 @_gauges(
     "backup_sentinel_lists_total",
-    "Lists of the resource, by result.",
+    "Lists of the resource, by result. Absent while it is not installed and never was.",
     RESOURCE,
     extra=("result",),
     source="lists",
     kind=Kind.COUNTER,
 )
 def _lists(feed: Feed) -> Many:
-    for result, total in feed.lists.items():
-        yield (("result", result),), total
+    if feed.up is not None:
+        for result, total in feed.lists.items():
+            yield (("result", result),), total
 
 
 @_gauges(
     "backup_sentinel_watches_total",
-    "Watches of the resource, by result.",
+    "Watches of the resource, by result. Absent while it is not installed and never was.",
     RESOURCE,
     extra=("result",),
     source="watches",
     kind=Kind.COUNTER,
 )
 def _watches(feed: Feed) -> Many:
-    for result, total in feed.watches.items():
-        yield (("result", result),), total
+    if feed.up is not None:
+        for result, total in feed.watches.items():
+            yield (("result", result),), total
 
 
 @_gauge(
     "backup_sentinel_watch_events_total",
-    "Events of the resource's watches.",
+    "Events of the resource's watches. Absent while it is not installed and never was.",
     RESOURCE,
     source="watches",
     kind=Kind.COUNTER,
 )
 def _watch_events(feed: Feed) -> Number | None:
-    return feed.events
+    return feed.events if feed.up is not None else None
 
 
 FAMILIES: tuple[Family, ...] = tuple(_registry.families)
