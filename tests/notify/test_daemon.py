@@ -61,8 +61,14 @@ class Daemon:
     async def stop(self) -> None:
         await asyncio.to_thread(self.process.stop)
 
-    async def value(self, name: str, **labels: str) -> float | None:
-        return await asyncio.to_thread(lambda: self.process.value(name, **labels))
+    async def reaches(self, wanted: float, name: str, **labels: str) -> None:
+        """Wait until a metric has a value; those of the outbox are as of the last look."""
+        await asyncio.to_thread(
+            wait_until,
+            lambda: self.process.value(name, **labels) == wanted or None,
+            f"{name} {wanted}",
+            PATIENCE,
+        )
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -137,7 +143,7 @@ async def test_it_outlives_a_mail_server_that_is_away_and_its_own_death(
     fail(world, "run-a")
     await daemon.start()
     await until(lambda: "prod-eu:run-a" in world.home.record().get("sent", ""))
-    assert await daemon.value("backup_sentinel_relay_pending_deliveries", channel="mail") == 1
+    await daemon.reaches(1, "backup_sentinel_relay_pending_deliveries", channel="mail")
     await daemon.stop()
     with sqlite3.connect(tmp_path / "relay.db") as outbox:
         assert outbox.execute("SELECT count(*) FROM delivery WHERE state = 0").fetchone() == (1,)
