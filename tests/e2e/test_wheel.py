@@ -38,7 +38,7 @@ def test_the_installed_demo_serves(installed: Path, tmp_path: Path) -> None:
     with Exporter(tmp_path, {}, command=command, arguments=("demo", "--log-level", "info")) as exporter:
         exporter.wait_ready()
         clusters = {labels["cluster"] for labels, _ in exporter.samples("backup_sentinel_cluster_up")}
-        assert clusters == {"prod-eu", "staging"}
+        assert clusters == {"prod-eu", "prod-us", "staging"}
 
 
 def test_the_installed_profiles_pass_their_examples(installed: Path) -> None:

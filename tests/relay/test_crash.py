@@ -32,6 +32,8 @@ class Receiver:
     def __init__(self, chance: random.Random) -> None:
         self.arrived: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
         """By channel and group: number of the message and delivery id, in order of arrival."""
+        self.taken = 0
+        """How many have arrived, those that come again included."""
         self.port = 0
         self._chance = chance
         self._runner: web.AppRunner | None = None
@@ -54,6 +56,7 @@ class Receiver:
         if channel == "flaky" and self._chance.random() < 0.2:
             return web.Response(status=self._chance.choice([500, 503, 429]))
         number = int(body["annotations"]["number"])
+        self.taken += 1
         self.arrived[channel, body["group_key"]].append((number, request.headers["webhook-id"]))
         if channel == "flaky" and self._chance.random() < 0.1:  # taken, and the answer is lost
             assert request.transport is not None
@@ -157,7 +160,13 @@ async def test_what_was_acknowledged_survives_being_killed(lives: int, tmp_path:
                 sender.ending = True
             async with asyncio.timeout(60):
                 await asyncio.gather(*tasks)
-                await _until(lambda: _complete(receiver, senders))
+            while not _complete(
+                receiver, senders
+            ):  # there may be thousands: each minute must bring more of them
+                before = receiver.taken
+                async with asyncio.timeout(60):
+                    await _until(lambda before=before: receiver.taken > before)
+                await asyncio.sleep(0.5)
         os.kill(process, signal.SIGTERM)
         assert await zygote.ask("wait") == 0, log.read_text()[-3000:]
     finally:

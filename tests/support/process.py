@@ -64,7 +64,8 @@ def free_port() -> int:
     It lies outside the range from which systems take the ports of outgoing connections, so that
     a server that is down for a moment finds it free again.
     """
-    for port in random.sample(UNPRIVILEGED_PORTS, 100):
+    # Not the shared generator: tests seed it, and two workers would take the same ports one after the other.
+    for port in random.SystemRandom().sample(UNPRIVILEGED_PORTS, 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
