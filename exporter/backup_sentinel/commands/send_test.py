@@ -6,12 +6,12 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from backup_sentinel.errors import DeliveryError, DeliveryReason
-from backup_sentinel.relay.channels import Channel, ChannelSettings
+from backup_sentinel.relay.channels import ChannelSettings
+from backup_sentinel.relay.courier import attempt
 from backup_sentinel.relay.message import Alert, Message, MessageType, Status, common
 from backup_sentinel.relay.outbox import message_id
 from backup_sentinel.relay.rendering import Rendering
-from backup_sentinel.secret import SecretError, mask
+from backup_sentinel.secret import mask
 
 from .channel import deliver, find
 from .settings import add_common, load_config
@@ -96,7 +96,7 @@ async def _send(settings: ChannelSettings, messages: list[Message]) -> int:
     try:
         for message in messages:
             began = time.monotonic()
-            error = await _attempt(settings, channel, message)
+            error = await attempt(settings, channel, deliver(message, settings))
             if error is not None:
                 after = (
                     "the relay would try again" if error.retry else "the relay would make a dead letter of it"
@@ -111,18 +111,3 @@ async def _send(settings: ChannelSettings, messages: list[Message]) -> int:
     finally:
         await channel.close()
     return 0
-
-
-async def _attempt(settings: ChannelSettings, channel: Channel, message: Message) -> DeliveryError | None:
-    delivery = deliver(message, settings)
-    try:
-        async with asyncio.timeout(settings.delivery.timeout_seconds):
-            await channel.send(delivery, channel.render(delivery))
-    except DeliveryError as error:
-        return error
-    except SecretError as error:
-        return DeliveryError(str(error), reason=DeliveryReason.CREDENTIALS)
-    except TimeoutError:
-        text = f"no confirmation within {settings.delivery.timeout_seconds:g} s"
-        return DeliveryError(text, reason=DeliveryReason.TIMEOUT)
-    return None
