@@ -110,7 +110,7 @@ async def test_polled_without_versions(server: Server) -> None:
     )
     async with running(server, "kasten") as run:
         feed = run.feed("backupactions.actions.kio.kasten.io")
-        await run.until(lambda: feed.lists["success"] >= 3)
+        await run.until(lambda: feed.lists.success >= 3)
         assert len(feed) == 1
         assert feed.up is True
         assert not [seen for seen in server.asked(BACKUPS) if seen.is_watch]

@@ -697,8 +697,8 @@ def _objects(feed: Feed) -> Number | None:
 )
 def _lists(feed: Feed) -> Many:
     if feed.up is not None:
-        for result, total in feed.lists.items():
-            yield (("result", result),), total
+        yield (("result", "success"),), feed.lists.success
+        yield (("result", "error"),), feed.lists.error
 
 
 @_gauges(
@@ -711,8 +711,8 @@ def _lists(feed: Feed) -> Many:
 )
 def _watches(feed: Feed) -> Many:
     if feed.up is not None:
-        for result, total in feed.watches.items():
-            yield (("result", result),), total
+        yield (("result", "success"),), feed.watches.success
+        yield (("result", "error"),), feed.watches.error
 
 
 @_gauge(

@@ -51,11 +51,11 @@ class _Counts(Observer):
 
     def listed(self, resource: str, result: str) -> None:
         del resource
-        self._feed.lists["success" if result == "success" else "error"] += 1
+        self._feed.lists.add(success=result == "success")
 
     def watched(self, resource: str, result: str) -> None:
         del resource
-        self._feed.watches["success" if result == "success" else "error"] += 1
+        self._feed.watches.add(success=result == "success")
 
     def event(self, resource: str, kind: str) -> None:
         del resource, kind

@@ -38,6 +38,24 @@ class FeedKey(NamedTuple):
     scope: str = ""
 
 
+class Tally(msgspec.Struct, gc=False):
+    """How often something went well, and how often it did not."""
+
+    success: int = 0
+    error: int = 0
+
+    def add(self, *, success: bool) -> None:
+        """Count one more."""
+        if success:
+            self.success += 1
+        else:
+            self.error += 1
+
+
+NOBODY: frozenset[ScheduleKey] = frozenset()
+"""Stands for a set that nothing was put into: most of the resources of most clusters are not installed."""
+
+
 class Feed(msgspec.Struct, kw_only=True):
     """State of one `FeedKey`. `records` are the kinds of records its objects give."""
 
@@ -61,10 +79,10 @@ class Feed(msgspec.Struct, kw_only=True):
     missing: bool = False
     error: ApiError | None = None
     last_contact: float | None = None
-    touched: set[ScheduleKey] = msgspec.field(default_factory=set)
+    touched: set[ScheduleKey] | frozenset[ScheduleKey] = NOBODY
     """Streams with runs in a listing that has not come to its end."""
-    lists: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
-    watches: dict[str, int] = msgspec.field(default_factory=lambda: {"success": 0, "error": 0})
+    lists: Tally = msgspec.field(default_factory=Tally)
+    watches: Tally = msgspec.field(default_factory=Tally)
     events: int = 0
 
     @property
@@ -93,6 +111,12 @@ class Feed(msgspec.Struct, kw_only=True):
     def answered(self) -> bool:
         """Whether the API server answered, though not with what was asked for."""
         return self.error is not None and self.error.reason in REFUSALS
+
+    def touch(self, key: ScheduleKey) -> None:
+        """Note that a stream has runs in this listing."""
+        if isinstance(self.touched, frozenset):
+            self.touched = set()
+        self.touched.add(key)
 
     def begin(self) -> None:
         """Start a listing: what is not seen until `finish` is gone."""

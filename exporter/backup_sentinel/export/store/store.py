@@ -1,13 +1,14 @@
 """The state of all clusters. Readings of objects go in, changed subjects come out for whoever shows them."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import cache
 
 from backup_sentinel.errors import ApiError, ProblemReason
 from backup_sentinel.export.settings import ExportSettings
 from backup_sentinel.model import Event, Outcome, Record, Run, ScheduleKey
 
 from .facts import ClusterFacts, NamespaceFacts, News, Reading
-from .feed import Feed, FeedKey, identity
+from .feed import NOBODY, Feed, FeedKey, identity
 from .installation import Installation
 from .marks import Marks, NamespaceKey, Scope
 from .places import PlaceKey
@@ -50,7 +51,7 @@ class Store:
         Its objects give the record and `also` others; `words` are those that its events may tell of.
         """
         if key not in self.feeds:
-            records = frozenset([record, *also])
+            records = _kinds(record, *also)
             self.feeds[key] = Feed(key=key, records=records, max_silence=max_silence, words=words)
             self.clusters.setdefault(key.cluster, ClusterFacts(key.cluster))
             operators = self._installations.setdefault(key.cluster, {})
@@ -230,13 +231,13 @@ class Store:
                 history = not feed.synced
             owner.enter(record, history=history, now=self._now())
             if isinstance(record, Run):
-                feed.touched.add(record.key)
+                feed.touch(record.key)
                 if record.of_run is not None:
                     self._restored(record)
 
     def _settle(self, feed: Feed, owner: Installation) -> None:
         owner.settle(feed.touched)
-        feed.touched.clear()
+        feed.touched = NOBODY
 
     def _withdraw(self, owner: Installation, records: tuple[Record, ...]) -> None:
         for record in records:
@@ -291,6 +292,12 @@ class Store:
                 owner.told(key.namespace),
             )
         return owner.places.get(key) if scope is Scope.LOCATION else owner.repositories.get(key)
+
+
+@cache
+def _kinds(*records: str) -> frozenset[str]:
+    """Return kinds of records as a set that all clusters share."""
+    return frozenset(records)
 
 
 def _restores(record: Record) -> bool:
