@@ -11,7 +11,8 @@ from backup_sentinel.export.store import Scope
 Labels = tuple[tuple[str, str], ...]
 Number = float | int | bool
 Read = Callable[[Any], Number | None]
-ReadMany = Callable[[Any], Iterable[tuple[Labels, Number | None]]]
+Many = Iterable[tuple[Labels, Number | None]]
+ReadMany = Callable[[Any], Many]
 
 
 class Kind(StrEnum):
