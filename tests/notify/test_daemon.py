@@ -126,6 +126,21 @@ async def test_failures_are_told_once_over_restarts(world: World, daemon: Daemon
     assert len(json.loads(world.home.record()["sent"])) == 3
 
 
+async def test_runs_that_ended_in_the_same_second_are_all_told(world: World, daemon: Daemon) -> None:
+    async def told(name: str) -> None:
+        await until(lambda: any(name in text_of(mail.message) for mail in world.mails))
+
+    now = world.clock.now()
+    world.home.run("run-a", now, policy="weekly")
+    await daemon.start()
+    await told("run-a")
+    for name in ("run-b", "run-c"):
+        world.home.run(name, now, policy="weekly")
+        await told(name)
+    await daemon.stop()
+    assert len(world.mails) == 3
+
+
 async def test_what_recovers_is_told(world: World, daemon: Daemon) -> None:
     fail(world, "run-bad")
     await daemon.start()

@@ -82,7 +82,10 @@ def remembered(told: Told) -> Told:
 
 
 def alert(incident: Incident) -> Alert:
-    """Return the alert of an incident; of one that is over it is the same alert, resolved."""
+    """Return the alert of an incident; of one that is over it is the same alert, resolved.
+
+    Runs of one schedule have the same labels and may end in the same second; their fingerprints tell them apart.
+    """
     known = incident.told or told(incident)
     annotations = known.annotations
     if incident.told is not None:
@@ -98,7 +101,7 @@ def alert(incident: Incident) -> Alert:
         annotations=annotations,
         starts_at=known.starts_at,
         ends_at=_rfc3339(incident.over) if incident.over is not None else None,
-        fingerprint=hash_of(known.labels),
+        fingerprint=hash_of({**known.labels, "run": annotations.get("run", "")}),
     )
 
 
