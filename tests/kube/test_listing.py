@@ -3,6 +3,7 @@
 import pytest
 
 from backup_sentinel.kube.change import Change, Outage
+from backup_sentinel.kube.listing import CHUNK
 from kube.following import MakeReflector, brief, take
 from kube.scripted import (
     BACKUPS,
@@ -36,7 +37,7 @@ async def test_never_asks_for_version_zero_or_any(server: Server, reflector: Mak
 
 
 async def test_large_page_comes_in_chunks(server: Server, reflector: MakeReflector) -> None:
-    names = [f"b{number}" for number in range(201)]
+    names = [f"b{number}" for number in range(2 * CHUNK + 1)]
     server.on(BACKUPS, page(*names), kind="list")
     changes = await take(reflector(page_size=5000), 3)
     assert [(c.first, c.complete) for c in changes] == [(True, False), (False, False), (False, True)]  # type: ignore[union-attr]

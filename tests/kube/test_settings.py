@@ -39,6 +39,11 @@ def test_token_is_not_shown() -> None:
         ('{"api_url":"api.example"}', "must be an http"),
         ('{"api_url":"https://ann:hunter2@api.example"}', "neither user"),
         ('{"proxy_url":"socks5://p"}', "must be an http"),
+        (
+            '{"namespaces":["velero","../../secrets"]}',
+            "holds `../../secrets`, which is no name of a namespace",
+        ),
+        ('{"namespaces":[""]}', "is no name of a namespace"),
         ('{"poll_interval":0}', "> 0"),
         ('{"page_size":0}', ">= 1"),
         ('{"page_size":100000}', "<= 5000"),
@@ -49,3 +54,7 @@ def test_contradictions_are_refused(text: str, message: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=message) as caught:
         decode(text)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_namespace_that_is_named_twice_is_watched_once() -> None:
+    assert decode('{"namespaces":["velero","backup","velero"]}').namespaces == ("velero", "backup")

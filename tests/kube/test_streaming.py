@@ -2,6 +2,7 @@
 
 import pytest
 
+from backup_sentinel.kube.listing import CHUNK
 from kube.following import MakeReflector, brief, take
 from kube.scripted import (
     BACKUPS,
@@ -44,12 +45,12 @@ async def test_state_ends_at_the_marked_bookmark_only(server: Server, reflector:
 
 
 async def test_state_comes_in_batches(server: Server, reflector: MakeReflector) -> None:
-    lines = [added(f"b{number}", number) for number in range(1, 202)]
+    lines = [added(f"b{number}", number) for number in range(1, 2 * CHUNK + 2)]
     server.on(BACKUPS, stream(*lines, bookmark(2000, end=True), then="hang"), kind="stream")
     changes = await take(reflector(), 3)
     assert [(c.first, c.complete, len(c.values)) for c in changes] == [  # type: ignore[union-attr]
-        (True, False, 100),
-        (False, False, 100),
+        (True, False, CHUNK),
+        (False, False, CHUNK),
         (False, True, 1),
     ]
 
@@ -94,8 +95,8 @@ async def test_stream_without_its_end_is_no_list(
 
 
 async def test_half_a_stream_is_taken_back_by_the_pages(server: Server, reflector: MakeReflector) -> None:
-    lines = [added(f"b{number}", number) for number in range(1, 101)]
-    server.on(BACKUPS, stream(*lines, then="cut"), kind="stream")
+    lines = [added(f"b{number}", number) for number in range(1, CHUNK + 1)]
+    server.on(BACKUPS, stream(*lines), kind="stream")
     streamed, paged = await take(reflector(), 2)
     assert (streamed.first, streamed.complete) == (True, False)  # type: ignore[union-attr]
     assert brief([paged]) == ["[paged]"]

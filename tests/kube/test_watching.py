@@ -1,7 +1,13 @@
 """Watches: how they end, and how they are resumed."""
 
+import asyncio
+from contextlib import aclosing
+from itertools import groupby
+
 import pytest
 
+from backup_sentinel.kube.change import Put
+from backup_sentinel.kube.lines import BURST
 from kube.following import MakeReflector, brief, take
 from kube.scripted import (
     BACKUPS,
@@ -29,6 +35,27 @@ def _listed(server: Server) -> None:
 
 def resumed(server: Server) -> list[str]:
     return [seen.query["resourceVersion"] for seen in server.asked(kind="watch")]
+
+
+async def test_others_get_their_turn_in_a_burst_of_events(server: Server, reflector: MakeReflector) -> None:
+    count = 10 * BURST
+    server.on(BACKUPS, stream(*[added("b", 31 + n) for n in range(count)], then="hang"), kind="watch")
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    busy, seen = asyncio.create_task(others()), list[int]()
+    async with asyncio.timeout(10), aclosing(reflector().changes()) as changes:
+        async for change in changes:
+            seen += [turns] if isinstance(change, Put) else []
+            if len(seen) == count:
+                break
+    busy.cancel()
+    assert max(len(list(at_once)) for _, at_once in groupby(seen)) <= BURST
 
 
 async def test_bookmarks_and_events_move_the_version(server: Server, reflector: MakeReflector) -> None:

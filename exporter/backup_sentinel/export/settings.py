@@ -74,12 +74,13 @@ class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     restore_tests: dict[str, str] = {}
     """Clusters whose restores test the backups of another cluster: name of the former to name of the latter."""
     tombstone_seconds: Positive = 7 * 86400.0
-    """How long a deleted schedule is still reported as deleted."""
+    """How long a deleted schedule is still reported as deleted; how long after the newest run without a schedule began what
+    is known of such runs is shown although all are gone."""
     discovery_interval_seconds: Positive = 60.0
     """How often a resource that is not installed is asked for again."""
     concurrent_lists: Annotated[int, msgspec.Meta(ge=1)] = 4
     """How many full lists may run at once over all clusters."""
-    render_interval_seconds: Positive = 1.0
+    render_interval_seconds: Positive = 0.75
     """Shortest time between two renderings of what changed."""
     show_messages: ShowMessages = "protected"
     """Who may read on the pages and in the API what operators wrote of failures, without secrets: `protected` is whoever

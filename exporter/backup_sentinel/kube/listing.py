@@ -19,7 +19,7 @@ from .change import Decoder, Listed, Page, T
 from .client import Client
 from .resource import Selector
 
-CHUNK = 100
+CHUNK = 40
 MAX_PAGE = 5000
 MAX_RESTARTS = 4
 
@@ -98,7 +98,9 @@ class Listing(Generic[T]):
             if not following and page.remaining:
                 raise self._bad(f"the list ended {page.remaining} objects early")
             items = page.items
-            await asyncio.sleep(0)  # between decoding a page and taking it in: some milliseconds each
+            await asyncio.sleep(
+                0
+            )  # cutting a page into objects takes a millisecond, and so does each part of it
             for start in range(0, len(items) or 1, CHUNK):
                 last = start + CHUNK >= len(items)
                 yield Listed(items[start : start + CHUNK], first, last and not following)

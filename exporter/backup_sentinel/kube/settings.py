@@ -1,5 +1,6 @@
 """How a cluster is reached and read: the `clusters` entries of the configuration."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -9,6 +10,9 @@ from .secret import Secret
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 PageSize = Annotated[int, msgspec.Meta(ge=1, le=5000)]
+
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""Names of namespaces become parts of paths."""
 
 
 class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +82,7 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError("`client_certificate` and `client_key` go together")
         if self.ca_file and self.ca_data:
             raise ValueError("give `ca_file` or `ca_data`, not both")
+        msgspec.structs.force_setattr(self, "namespaces", _checked(self.namespaces))
 
     @property
     def title(self) -> str:
@@ -88,6 +93,14 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def _hidden(text: str) -> Secret:
     # Settings that are copied hold a Secret already, whose str() is the mask.
     return Secret(str.__str__(text))
+
+
+def _checked(namespaces: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each namespace once: two watches of one would each take for gone what the other has not listed yet."""
+    for name in namespaces:
+        if not NAMESPACE.fullmatch(name):
+            raise ValueError(f"`namespaces` holds `{name}`, which is no name of a namespace")
+    return tuple(dict.fromkeys(namespaces))
 
 
 def _check_url(field: str, url: str, *, userinfo: bool) -> None:

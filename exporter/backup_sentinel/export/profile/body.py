@@ -1,4 +1,4 @@
-"""Bytes of the API server that the fast decoder refused: mended and cut into objects, as far as that goes."""
+"""Answers of the API server cut into objects, whose bytes are decoded by whoever wants them; broken ones are mended, as far as that goes."""
 
 import json
 import re
@@ -22,7 +22,7 @@ class PageError(ValueError):
     """An answer is not a list of objects; the text says what it is instead."""
 
 
-class _Meta(
+class Meta(
     msgspec.Struct,
     rename={
         "resource_version": "resourceVersion",
@@ -30,6 +30,8 @@ class _Meta(
         "remaining": "remainingItemCount",
     },
 ):
+    """What a list says of itself."""
+
     resource_version: str | None = None
     continue_: str | None = None
     remaining: int | None = None
@@ -39,12 +41,10 @@ class Envelope(msgspec.Struct, gc=False):
     """A list whose objects are still bytes."""
 
     kind: str
-    metadata: _Meta
+    metadata: Meta
     items: list[msgspec.Raw] | None
 
 
-Meta = _Meta
-"""What a list says of itself."""
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 
 

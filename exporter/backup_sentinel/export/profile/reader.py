@@ -4,7 +4,7 @@ Ordinary objects are decoded and read in one go. Whatever is not ordinary, down 
 thousands, is read again with care, so that no object is lost for the sake of another.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from backup_sentinel.errors import ProblemReason
 from backup_sentinel.model import Problem, Record
 
-from .body import Meta, PageError, check, decode, split
+from .body import PageError, decode, split
 from .emit import Build, Keys
 from .oddity import Patient, Refusal, Strict, show
 from .prune import ODD, Row, Wanted, row_of
@@ -85,7 +85,6 @@ class Machine(Struct):
 
     type: ResourceType
     item: msgspec.json.Decoder[Any]
-    page: msgspec.json.Decoder[Any]
     wanted: tuple[Wanted, ...]
     extract: Callable[[Any], Row]
     version: Callable[[Any], str | None]
@@ -109,20 +108,27 @@ class Reader:
 
     def page(self, body: bytes) -> Page:
         """Read an answer to a list request; raise PageError where it is no list."""
-        now = self._now()
-        try:
-            page = self._machine.page.decode(body)
-        except _BROKEN:
-            return self._broken_page(body, now)
-        check(page.kind)
-        return _page(page.metadata, _Readings(self, page.items or [], body, now))
+        page = split(body)
+        meta = page.metadata
+        readings = _Readings(self, page.items or [], self._now())
+        return Page(readings, meta.resource_version or None, meta.continue_ or None, meta.remaining)
+
+    def readings(self, raws: Sequence[Raw], now: float) -> list[Reading]:
+        """Read some objects of a list; never raises for what is in them."""
+        decode, ear, found = self._machine.item.decode, Strict(now), []
+        for raw in raws:
+            try:
+                found.append(self._ordinary(decode(raw), ear))
+            except (*_BROKEN, *_ODD):
+                found.append(self.read(bytes(raw), now)[0])
+        return found
 
     def item(self, raw: Raw | bytes) -> Item:
         """Read one object; never raises for what is in it."""
         now = self._now()
         try:
             decoded = self._machine.item.decode(raw)
-            return Item(self.ordinary(decoded, Strict(now)), self._machine.version(decoded))
+            return Item(self._ordinary(decoded, Strict(now)), self._machine.version(decoded))
         except (*_BROKEN, *_ODD):
             return Item(*self.read(bytes(raw), now))
 
@@ -148,7 +154,7 @@ class Reader:
         records = tuple(record for build in self._machine.careful for record in build(row, ear, self._keys))
         return Reading(namespace or "", name, uid, records, ear.problems), version
 
-    def ordinary(self, decoded: Any, ear: Strict) -> Reading:
+    def _ordinary(self, decoded: Any, ear: Strict) -> Reading:
         """Read an ordinary object; raise one of `_ODD` where it is not."""
         row = self._machine.extract(decoded)
         name, namespace = row[0], row[1] or ""
@@ -159,52 +165,29 @@ class Reader:
         records = tuple(record for build in self._machine.fast for record in build(row, ear, self._keys))
         return Reading(namespace, name, row[2], records)
 
-    def _broken_page(self, body: bytes, now: float) -> Page:
-        page = split(body)
-        readings = []
-        for raw in page.items or ():
-            try:
-                readings.append(self.ordinary(self._machine.item.decode(raw), Strict(now)))
-            except (*_BROKEN, *_ODD):
-                readings.append(self.read(bytes(raw), now)[0])
-        return _page(page.metadata, readings)
-
 
 class _Readings(Sequence[Reading]):
     """The objects of a page, read when they are asked for, so that nobody has to wait for a whole page."""
 
-    def __init__(self, reader: Reader, decoded: list[Any], body: bytes, now: float) -> None:
+    def __init__(self, reader: Reader, raws: list[Raw], now: float) -> None:
         self._reader = reader
-        self._decoded = decoded
-        self._body = body
+        self._raws = raws
         self._now = now
-        self._raws: list[Raw] | None = None
 
     def __len__(self) -> int:
-        return len(self._decoded)
+        return len(self._raws)
+
+    def __iter__(self) -> Iterator[Reading]:
+        return iter(self[:])
 
     @overload
     def __getitem__(self, at: int) -> Reading: ...
     @overload
     def __getitem__(self, at: slice) -> list[Reading]: ...
     def __getitem__(self, at: int | slice) -> Reading | list[Reading]:
-        ear = Strict(self._now)
         if isinstance(at, slice):
-            return [self._read(number, ear) for number in range(*at.indices(len(self)))]
-        return self._read(at, ear)
-
-    def _read(self, number: int, ear: Strict) -> Reading:
-        decoded = self._decoded[number]
-        try:
-            return self._reader.ordinary(decoded, ear)
-        except _ODD:
-            if self._raws is None:
-                self._raws = split(self._body).items or []
-            return self._reader.read(bytes(self._raws[number]), self._now)[0]
-
-
-def _page(meta: Meta, readings: Sequence[Reading]) -> Page:
-    return Page(readings, meta.resource_version or None, meta.continue_ or None, meta.remaining)
+            return self._reader.readings(self._raws[at], self._now)
+        return self._reader.readings([self._raws[at]], self._now)[0]
 
 
 def _lost(reason: ProblemReason, detail: str) -> Reading:
