@@ -7,6 +7,9 @@ import pytest
 from backup_sentinel.config import Config, load, parse
 from backup_sentinel.errors import DocumentError
 from backup_sentinel.export.settings import Promise
+from backup_sentinel.fleet import SettingError
+from backup_sentinel.relay.channels.kubernetes_event import KubernetesEventSettings
+from backup_sentinel.relay.enrichers.root_cause import RootCauseSettings
 
 
 def test_no_file_is_needed() -> None:
@@ -150,9 +153,34 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["token: s3cr3t", "tokn: s3cr3t", "tokens: s3cr3t", "proxy_url: ftp://u:s3cr3t@h"]
+    "line",
+    [
+        "token: s3cr3t",
+        "tokn: s3cr3t",
+        "tokens: s3cr3t",
+        "proxy_url: ftp://u:s3cr3t@h",
+        "api_url: https://u:s3cr3t@h",
+        "api_url: https://s3cr3t@h",
+        "Authorization: Bearer s3cr3t",
+    ],
 )
 def test_a_mistake_beside_a_secret_does_not_show_it(line: str) -> None:
-    with pytest.raises(DocumentError) as caught:
-        parse(f"clusters:\n  - name: x\n    {line}\n", "f")
-    assert "s3cr3t" not in str(caught.value)
+    for text in (f"clusters:\n  - name: x\n    {line}\n", f"clusters: [{{name: x, {line}}}]\n"):
+        with pytest.raises(DocumentError) as caught:
+            parse(text, "f")
+        assert "s3cr3t" not in str(caught.value)
+
+
+def test_clusters_of_the_environment_are_known_to_the_relay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLUSTER_1_NAME", "dr")
+    monkeypatch.setenv("CLUSTER_1_API_URL", "https://dr.example.org")
+    relay = "relay: {channels: [{type: kubernetes_event, name: x}], enrichers: [{type: root_cause}]}\n"
+    for clusters, wanted in (("", ["dr"]), ("clusters: [{name: prod}]\n", ["prod", "dr"])):
+        config = parse(clusters + relay)
+        for one in (*config.relay.channels, *config.relay.enrichers):
+            assert isinstance(one, KubernetesEventSettings | RootCauseSettings)
+            assert [cluster.name for cluster in one.clusters] == wanted
+    monkeypatch.delenv("CLUSTER_1_API_URL")
+    assert parse("relay: {channels: [{type: log, name: x}]}").relay.channels
+    with pytest.raises(SettingError, match="CLUSTER_1_API_URL: is missing"):
+        parse(relay)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,6 +118,42 @@ async def test_a_new_promise_is_taken_without_a_gap(clusters: list[dict[str, Any
                 )
 
             wait_until(taken, "the promise is shown")
+
+    await aside(story)
+
+
+async def test_profiles_in_folders_are_read_again_as_well(
+    clusters: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    shipped = files("backup_sentinel.export.profiles").joinpath("velero.yaml").read_text("utf-8")
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+
+    def write(operator: str, text: str = shipped) -> Path:
+        file = folder / f"{operator}.yaml"
+        file.write_text(text.replace("operator: velero", f"operator: {operator}"), encoding="utf-8")
+        return file
+
+    def operators(exporter: Exporter) -> set[str]:
+        found = exporter.samples("kube_backup_last_success_timestamp_seconds")
+        return {labels["operator"] for labels, _ in found} & {"mine", "yours"}
+
+    def story() -> None:
+        first = write("mine")
+        settings = {"clusters": clusters[:1], "profiles": {"folders": [str(folder)]}}
+        with Exporter(tmp_path / "exporter", settings) as exporter:
+            exporter.wait_ready()
+            assert operators(exporter) == {"mine"}
+            write("yours")
+            first.unlink()
+            wait_until(lambda: operators(exporter) == {"yours"} or None, "another profile is used")
+            good = exporter.value("backup_sentinel_config_last_reload_success_timestamp_seconds")
+            write("yours", "operator: velero\nresuorces: []\n")
+            exporter.signal(signal.SIGHUP)
+            name = "backup_sentinel_config_last_reload_successful"
+            wait_until(lambda: exporter.value(name) == 0 or None, "the failure is told")
+            assert operators(exporter) == {"yours"}
+            assert exporter.value("backup_sentinel_config_last_reload_success_timestamp_seconds") == good
 
     await aside(story)
 

@@ -83,7 +83,10 @@ async def relay(
     settings, clock = config.relay, clock or Steady()
     telemetry = Telemetry(export=False)
     counts = RelayTelemetry(
-        telemetry, [channel.name for channel in settings.channels], [one.kind for one in settings.enrichers]
+        telemetry,
+        [channel.name for channel in settings.channels],
+        [one.kind for one in settings.enrichers],
+        clock,
     )
     rendering = Rendering()
     channels = {channel.name: channel.open(rendering) for channel in settings.channels}
@@ -168,19 +171,20 @@ async def read_once(
     fleet = Fleet(config.clusters, environment=environment.read(), sources=sources)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
+    # To the end, because with it go the files in which kubeconfigs of Secrets are kept.
     seeking = asyncio.create_task(fleet.run())
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await fleet.settled()
+        pipeline = Pipeline(
+            list(fleet.wanted.values()), profiles(config), config.export, telemetry=Telemetry(), clock=clock
+        )
+        async with looking(pipeline, max(0.0, deadline - loop.time())):
+            yield pipeline
     finally:
         seeking.cancel()
         await asyncio.gather(seeking, return_exceptions=True)
-    pipeline = Pipeline(
-        list(fleet.wanted.values()), profiles(config), config.export, telemetry=Telemetry(), clock=clock
-    )
-    async with looking(pipeline, max(0.0, deadline - loop.time())):
-        yield pipeline
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:

@@ -10,6 +10,7 @@ from .errors import DocumentError
 from .export.archive import StateSettings
 from .export.profile import load_profiles
 from .export.settings import ExportSettings
+from .fleet import Fleet, environment
 from .kube.settings import ClusterSettings
 from .notify.settings import NotifySettings
 from .relay.channels.kubernetes_event import RunKind
@@ -47,7 +48,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Profiles of operators beside those that are shipped."""
 
     folders: tuple[str, ...] = ()
-    """Folders of profile files."""
+    """Folders of profile files; read again when one of them changes."""
     inline: tuple[dict[str, Any], ...] = ()
     """Profiles written here, each as its file would be."""
 
@@ -70,7 +71,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 def load(path: str | None) -> Config:
     """Read a configuration file; without a path, return the defaults.
 
-    Raises DocumentError with file, line, column and a hint; also for a file that cannot be read.
+    Raises DocumentError with file, line, column and a hint; also for a file that cannot be read. Raises SettingError for
+    clusters in environment variables, where a channel or enricher of the relay wants them.
     """
     if path is None:
         return Config()
@@ -82,7 +84,7 @@ def load(path: str | None) -> Config:
 
 
 def parse(text: str, file: str = "") -> Config:
-    """Return the configuration a text holds. Raises DocumentError."""
+    """Return the configuration a text holds. Raises DocumentError, and SettingError for clusters in the environment."""
     document = Document(text, file)
     if document.value is None:
         return Config()
@@ -114,12 +116,16 @@ def _check_channels(document: Document, config: Config) -> None:
 
 
 def _with_clusters(config: Config) -> RelaySettings:
-    """Return the relay's settings with clusters and kinds of runs, where a channel or enricher wants some and names none."""
+    """Return the relay's settings with clusters and kinds of runs, where a channel or enricher wants some and names none.
+
+    Raises SettingError for clusters in environment variables.
+    """
 
     def equip(settings: Any) -> Any:
         wanted: dict[str, Any] = {}
         if getattr(settings, "clusters", None) == ():
-            wanted["clusters"] = config.clusters
+            fleet = Fleet(config.clusters, environment=environment.read())
+            wanted["clusters"] = tuple(fleet.wanted.values())
         if getattr(settings, "kinds", None) == ():
             wanted["kinds"] = _run_kinds(config)
         return msgspec.structs.replace(settings, **wanted) if wanted else settings

@@ -14,8 +14,14 @@ Messages never hold a secret.
 import re
 from enum import StrEnum
 
-_SECRET = re.compile(r"(?i)(\b\w*(?:token|passw|secret|_data|api_?key|proxy_url)\w*[\"']?\s*:\s*)[^\s#{\[].*")
-"""A line of YAML that gives a secret, or may: what stands behind the colon is not shown."""
+_SECRET = re.compile(
+    r"(?i)(\b\w*(?:token|passw|secret|authorization|_data|api_?key|proxy_url)\w*[\"']?\s*:\s*)[^\s#{\[].*|(://)[^/@\s]+@"
+)
+"""A line of YAML that gives a secret, or may: what stands behind the colon is not shown, nor who asks in a URL."""
+
+
+def _hide(found: re.Match[str]) -> str:
+    return f"{found[1]}***" if found[1] else f"{found[2]}***@"
 
 
 class SentinelError(Exception):
@@ -51,7 +57,7 @@ class DocumentError(SentinelError):
         text = f"{place}: {self.message}"
         if self.line and self.source:
             gutter = f"{self.line:>5} | "
-            shown = _SECRET.sub(r"\1***", self.source)
+            shown = _SECRET.sub(_hide, self.source)
             text += f"\n{gutter}{shown}\n{' ' * (len(gutter) + self.column - 1)}^"
         if self.hint:
             text += f"\n      hint: {self.hint}"

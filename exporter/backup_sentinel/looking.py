@@ -15,6 +15,7 @@ from .export.overview import (
     MANY_VOLUMES,
     Choice,
     Lens,
+    find_locations,
     find_runs,
     tell_detail,
     tell_locations,
@@ -134,7 +135,7 @@ class Lookout:
 def _answer(lens: Lens, wish: Wish) -> bytes | None:
     """Return what is known of a stream; of one whose schedule is gone, the run."""
     if wish.location:
-        rows = tell_locations(lens, Choice.parse(wish.place.items()))
+        rows = tell_locations(lens, find_locations(lens, Choice.parse(wish.place.items())))
         known = next((row for row in rows if row.location == wish.location), None)
         return msgspec.json.encode({"location": known}) if known is not None else None
     choice = Choice.parse(wish.stream.items())

@@ -30,6 +30,9 @@ DECISIVE = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL, Outcome.FAILED})
 FINISHED = DECISIVE | {Outcome.CANCELLED, Outcome.SKIPPED}
 RESTORABLE = frozenset({Outcome.SUCCEEDED, Outcome.PARTIAL})
 
+BARREN = frozenset({"check", "prune", "restore"})
+"""Actions whose runs leave nothing that could be restored."""
+
 
 class FailureReason(StrEnum):
     """Class of a failure, found in its text by the patterns of `cause`; a label value, hence closed."""

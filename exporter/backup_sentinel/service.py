@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -25,10 +26,14 @@ from .telemetry import Telemetry, set_up_logging
 _log = logging.getLogger("backup_sentinel")
 
 LOOK_INTERVAL = 2.0
-"""Seconds between two looks at the configuration file."""
+"""Seconds between two looks at the configuration file, and at the profiles in its folders."""
 
 TAKEOVER_PATIENCE = 60.0
 """Seconds a new pipeline has to read all clusters before it takes over anyway."""
+
+
+_Stamp = tuple[int, int, int]
+"""What changes with a file."""
 
 
 def profiles(config: Config) -> list[Profile]:
@@ -81,7 +86,8 @@ class Service:
             config.clusters, environment=found, sources=sources, shard=shard, problem=self._problem
         )
         telemetry.sharded(self._fleet.shard.index, self._fleet.shard.total)
-        self.pipeline = self._build(config)
+        self._profiles = profiles(config)
+        self.pipeline = self._build(config, self._profiles)
         self._running: asyncio.Task[None] | None = None
         self._telemetry.reloaded(self._clock.now())
 
@@ -93,10 +99,10 @@ class Service:
     def _problem(self, problem: Problem) -> None:
         self._telemetry.problem(problem.reason, operator="")
 
-    def _build(self, config: Config) -> Pipeline:
+    def _build(self, config: Config, found: list[Profile]) -> Pipeline:
         return Pipeline(
             list(self._fleet.wanted.values()),
-            profiles(config),
+            found,
             config.export,
             telemetry=self._telemetry,
             clock=self._clock,
@@ -127,20 +133,29 @@ class Service:
             self.pipeline.want(wanted.values())
 
     async def _look(self, path: str) -> None:
-        before = _stamp(path)
+        before = self._stamps(path)
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
-            now = _stamp(path)
+            now = self._stamps(path)
             if now is not None and now != before:
                 before = now
                 self._reload.set()
+
+    def _stamps(self, path: str) -> dict[str, _Stamp | None] | None:
+        """Return the stamps of the configuration and of what lies in its folders of profiles; None while it is not there."""
+        own = _stamp(path)
+        if own is None:
+            return None
+        entries = [entry for folder in self._config.profiles.folders for entry in Path(folder).glob("*")]
+        return {path: own} | {str(entry): _stamp(str(entry)) for entry in entries}
 
     async def _follow_config(self) -> None:
         while True:
             await self._reload.wait()
             self._reload.clear()
             try:
-                await self._take(self._read())
+                # Aside, because profiles take a second to compile, in which no scrape would be answered.
+                await self._take(await asyncio.to_thread(self._read))
             except SentinelError as error:
                 self._telemetry.reload_failed()
                 _log.error("the configuration was not taken, the old one stays: %s", error)
@@ -154,16 +169,19 @@ class Service:
             if getattr(config, name) != value:
                 _log.warning("this part of the configuration is read at start only", extra={"part": name})
         config = msgspec.structs.replace(config, **fixed)
-        if config != msgspec.structs.replace(self._config, clusters=config.clusters, log=config.log):
-            await self._exchange(config)
+        changed = config != msgspec.structs.replace(self._config, clusters=config.clusters, log=config.log)
+        if changed or config.profiles.folders:
+            found = await asyncio.to_thread(profiles, config)
+            if changed or [one.source for one in found] != [one.source for one in self._profiles]:
+                await self._exchange(config, found)
         if config.log != self._config.log:
             set_up_logging(config.log.level, config.log.format)
         self._config = config
         self._fleet.configure(config.clusters)
 
-    async def _exchange(self, config: Config) -> None:
+    async def _exchange(self, config: Config, found: list[Profile]) -> None:
         """Let a new pipeline take over."""
-        fresh, old, running = self._build(config), self.pipeline, self._running
+        fresh, old, running = self._build(config, found), self.pipeline, self._running
         assert self._tasks is not None
         assert running is not None
         await fresh.inherit(old)
@@ -173,10 +191,10 @@ class Service:
         await asyncio.wait([running])
         fresh.want(self._fleet.wanted.values())  # which may have changed meanwhile
         await fresh.keep()
-        self.pipeline, self._running = fresh, taking
+        self.pipeline, self._running, self._profiles = fresh, taking, found
 
 
-def _stamp(path: str) -> tuple[int, int, int] | None:
+def _stamp(path: str) -> _Stamp | None:
     """Return what changes with a file, also where it is a link that is exchanged; None while it is not there."""
     try:
         told = os.stat(path)  # noqa: PTH116 - follows links on purpose, and that is all it does

@@ -13,14 +13,13 @@
 Other keys are not decoded.
 """
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
 
 from backup_sentinel.errors import ProblemReason
-from backup_sentinel.kube.settings import ClusterSettings
+from backup_sentinel.kube.settings import NAMESPACE, ClusterSettings
 from backup_sentinel.model import Problem
 
 from . import kubeconfig, words
@@ -29,8 +28,6 @@ T = TypeVar("T")
 
 UNWRITTEN = "<in the Secret>"
 """Stands for the path of a kubeconfig until the text has been written to one."""
-
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -118,7 +115,6 @@ def _certificates(text: str) -> str:
 def _namespaces(text: str) -> tuple[str, ...]:
     found = dict.fromkeys(part.strip() for part in text.split(",") if part.strip())
     for part in found:
-        # They become parts of paths.
-        if not _NAMESPACE.fullmatch(part):
+        if not NAMESPACE.fullmatch(part):
             raise ValueError("holds what is no name of a namespace; write them with commas in between")
     return tuple(found)

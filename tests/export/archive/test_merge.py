@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backup_sentinel.export.store import SavedCluster, merge
 from backup_sentinel.export.store.ledger import MARGIN, mark_of
-from backup_sentinel.export.store.memory import Success
+from backup_sentinel.export.store.memory import Rank, Success
 from backup_sentinel.export.store.saved import SavedFeed, SavedObject, SavedStream
 from backup_sentinel.export.store.union import merge_streams
 from backup_sentinel.model import FINISHED, Outcome
@@ -35,12 +35,16 @@ MAYBE = st.none() | TIMES
 MARKS = st.integers(1, 12)
 
 
+def named(at: float) -> Rank:
+    return at, ("velero", f"run-{at:.0f}")
+
+
 @st.composite
 def streams(draw: st.DrawFn, floor: float | None = None) -> SavedStream:
     """Make a stream as a process could have saved it."""
     floor = floor if floor is not None else draw(MAYBE)
     good = draw(st.tuples(MAYBE, MAYBE))
-    newest_good = max((at for at in good if at is not None), default=0.0)
+    newest_good = max((named(at) for at in good if at is not None), default=None)
     unpaused, paused = draw(MAYBE), draw(MAYBE)
     counted = draw(st.dictionaries(MARKS, TIMES.filter(lambda at: floor is None or at > floor), max_size=4))
     outcomes = {
@@ -50,7 +54,9 @@ def streams(draw: st.DrawFn, floor: float | None = None) -> SavedStream:
     for outcome in outcomes.values():
         settled[outcome] = settled.get(outcome, 0) + 1
     going = [run(at, RUNNING) for at in draw(st.lists(TIMES, max_size=2, unique=True))]
-    marks = {mark_of(one) for one in going} | draw(st.sets(MARKS, max_size=2))
+    marks = {mark_of(one): one.clock or 0.0 for one in going} | draw(
+        st.dictionaries(MARKS, TIMES, max_size=2)
+    )
     sizes = draw(st.dictionaries(TIMES, st.none() | st.floats(1, 9), max_size=3))
     finished = draw(st.none() | TIMES.map(run))
     return SavedStream(
@@ -71,10 +77,18 @@ def streams(draw: st.DrawFn, floor: float | None = None) -> SavedStream:
         recovery=draw(MAYBE),
         longest=draw(MAYBE),
         newest=finished,
-        failures=sorted(draw(st.sets(TIMES.filter(lambda at: at > newest_good), max_size=3))),
-        successes=[Success(at, ("velero", f"run-{at:.0f}"), sizes[at], None) for at in sorted(sizes)],
+        good=newest_good,
+        failures=sorted(
+            draw(
+                st.sets(
+                    TIMES.map(named).filter(lambda rank: newest_good is None or rank > newest_good),
+                    max_size=3,
+                )
+            )
+        ),
+        successes=[Success(*named(at), sizes[at], None) for at in sorted(sizes)],
         floor=floor,
-        open=sorted(marks - counted.keys()),
+        open={mark: marks[mark] for mark in sorted(marks.keys() - counted.keys())},
         running=sorted(going, key=lambda one: (one.clock or 0.0, one.name)),
         counted=dict(sorted(counted.items())),
         outcomes=outcomes,
@@ -204,3 +218,52 @@ def test_a_long_run_that_ended_below_the_watermark_is_not_opened_again_by_an_old
     again.list("run", run(MONDAY), *(run(MONDAY + hour * HOUR) for hour in (1, 2, 3)))
     again.save()
     assert again.totals() == {"succeeded": 4}
+
+
+def test_a_long_run_that_one_writer_has_dealt_with_is_not_opened_again_by_one_that_saw_nothing_of_it() -> (
+    None
+):
+    """The other was cut off from the cluster while the run ended, and then for longer than what was counted is kept."""
+    hours = [run(MONDAY + hour * HOUR) for hour in (1, 2, 3)]
+    busy, blind = Durable(), Durable()
+    for world in (busy, blind):
+        world.start(schedule())
+        world.put(run(MONDAY, RUNNING))
+    busy.put(run(MONDAY), *hours)
+    busy.list("run", run(MONDAY), *hours)
+    archived = merge(blind.store.save("prod"), busy.save())
+    blind.store.remember(archived)
+    blind.list("run", run(MONDAY), *hours)
+    archived = merge(blind.save(), archived)
+    assert blind.totals() == {"succeeded": 4}
+    busy.store.remember(archived)
+    busy.drop(run(MONDAY))
+    busy.save()
+    assert busy.totals() == {"succeeded": 4}
+
+
+def test_a_long_run_that_one_writer_saw_end_and_the_other_found_in_a_list_is_counted_once() -> None:
+    """The one keeps in mind what ended below its watermark, the other has closed its books over both."""
+    long, short = run(MONDAY), run(MONDAY + HOUR)
+    watching, listing = Durable(), Durable()
+    for world in (watching, listing):
+        world.start(schedule())
+        world.put(run(MONDAY, RUNNING), run(MONDAY + HOUR, RUNNING))
+    watching.put(short, long)
+    listing.list("run", short, long)
+    merged = merge(watching.save(), listing.save())
+    assert merged.streams[0].totals == {"succeeded": 2}
+    assert merge(merged, listing.save()).streams[0].totals == {"succeeded": 2}
+
+
+def test_long_runs_that_each_writer_alone_saw_end_are_both_counted() -> None:
+    """Neither has dealt with what is still open in its books."""
+    one, other = Durable(), Durable()
+    for world in (one, other):
+        world.start(schedule())
+        world.put(run(MONDAY, RUNNING), run(MONDAY + 60, RUNNING), run(MONDAY + HOUR))
+    one.put(run(MONDAY))
+    other.put(run(MONDAY + 60))
+    merged = merge(one.save(), other.save())
+    assert merged.streams[0].totals == {"succeeded": 3}
+    assert not merged.streams[0].open

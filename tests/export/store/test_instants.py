@@ -100,6 +100,46 @@ def test_a_partial_run_ends_a_row_of_failures(world: World) -> None:
     assert world.value("consecutive_failures") == 1
 
 
+def test_a_run_that_failed_and_then_succeeded_after_all_is_no_failure(world: World) -> None:
+    """The clock of a run is its creation: what became of the same object later comes after what it said before."""
+    failed = run(MONDAY, FAILED)
+    world.start(schedule(), failed)
+    assert world.value("consecutive_failures") == 1
+    world.put(run(MONDAY, RUNNING))
+    world.put(run(MONDAY, ended=MONDAY + MINUTE))
+    for _ in range(2):
+        success, failure = world.value("last_success"), world.value("last_failure")
+        assert success is not None
+        assert failure is not None
+        assert success > failure
+        assert world.value("consecutive_failures") == 0
+        assert world.value("last_run_info") is None
+        world.list("run", run(MONDAY, ended=MONDAY + MINUTE))
+
+
+def test_two_runs_of_one_second_are_not_taken_for_one(world: World) -> None:
+    world.start(schedule(), run(MONDAY, FAILED, name="one"), run(MONDAY, name="other"))
+    assert world.value("last_success") == world.value("last_failure") == MONDAY
+
+
+def test_runs_that_failed_in_one_second_are_each_a_failure(world: World) -> None:
+    world.start(schedule(), *(run(MONDAY, FAILED, name=name) for name in ("one", "two", "three")))
+    world.put(run(MONDAY, FAILED, name="one"))
+    assert world.value("consecutive_failures") == 3
+
+
+@pytest.mark.parametrize("good", [SUCCEEDED, PARTIAL])
+@pytest.mark.parametrize("failed", ["a", "c"])
+def test_of_runs_of_one_second_the_one_that_is_named_decides(
+    world: World, good: Outcome, failed: str
+) -> None:
+    """The name of the run and the number of failures must not speak of different runs."""
+    world.start(schedule(), run(MONDAY, good, name="b"), run(MONDAY, FAILED, name=failed))
+    newest_failed = failed == "c"
+    assert bool(world.value("last_run_info", outcome="failed")) is newest_failed
+    assert world.value("consecutive_failures") == newest_failed
+
+
 def test_synced_copies_count_only_as_restorable(world: World) -> None:
     world.start(schedule(), copied(MONDAY + 9 * DAY, MONDAY))
     assert world.value("restorable_runs") == 1

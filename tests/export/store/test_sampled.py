@@ -56,6 +56,15 @@ def test_runs_that_are_only_sampled_are_not_counted() -> None:
     assert world.value("kube_backup_last_failure_timestamp_seconds") == MONDAY + 3 * DAY + 3 * HOUR
 
 
+def test_a_run_that_an_object_shows_under_way_is_counted_as_running() -> None:
+    world = World()
+    world.start(schedule(), sampled(MONDAY + 3 * HOUR, Outcome.RUNNING, started=MONDAY + 2 * HOUR))
+    assert world.value("kube_backup_running_since_timestamp_seconds") == MONDAY + 2 * HOUR
+    assert world.value("kube_backup_running") == 1
+    world.put(sampled(MONDAY + 3 * HOUR))
+    assert world.value("kube_backup_running") == 0
+
+
 def test_that_nothing_is_left_is_known_where_what_runs_leave_has_been_seen() -> None:
     """By an earlier process too; an object that only shows its newest run tells nothing of the kind."""
     world = World()

@@ -74,6 +74,37 @@ def test_a_schedule_that_comes_back_lives(world: World) -> None:
     assert world.value("last_success") == MONDAY
 
 
+def test_runs_without_a_schedule_are_forgotten_as_long_after_the_last_of_them_as_a_schedule(
+    world: World,
+) -> None:
+    """Namespaces that come and go, each with a run by hand, would otherwise stay on the page for ever."""
+    of = [key("", namespace=f"preview-{number}") for number in (1, 2)]
+    world.start(run(MONDAY, of=of[0]), run(MONDAY, of=of[1]))
+    world.drop(run(MONDAY, of=of[0]))
+    world.now = MONDAY + 7 * DAY - 1
+    assert "last_success" in world.families(resource_namespace="preview-1")
+    world.now += 1
+    assert not world.families(resource_namespace="preview-1")
+    assert "last_success" in world.families(resource_namespace="preview-2")
+    assert {stream.key for stream in world.store.save("prod").streams} == {of[1]}
+
+
+def test_runs_without_a_schedule_are_not_forgotten_before_it_is_known_that_they_are_gone(
+    world: World,
+) -> None:
+    world.start(run(MONDAY, of=key("")))
+    later = World()
+    later.feed()
+    later.now = MONDAY + 30 * DAY
+    later.store.remember(world.store.save("prod"))
+    later.store.outage(later.feed(), UNREACHABLE)
+    assert later.value("last_success") == MONDAY
+    later.list("run", run(MONDAY, of=key("")))
+    assert later.value("last_success") == MONDAY
+    later.list("run")
+    assert not later.families(resource_namespace="velero")
+
+
 def test_a_kind_that_was_served_and_is_not_any_more_is_an_outage_that_keeps_its_state(world: World) -> None:
     world.start(schedule(), run(MONDAY))
     before = {sample for sample in world.scrape() if sample[0].startswith("kube_backup_")}

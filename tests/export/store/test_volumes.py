@@ -106,6 +106,16 @@ def test_the_size_of_a_run_that_does_not_tell_is_that_of_its_volumes(world: Worl
     }
 
 
+def test_a_new_run_of_the_same_name_has_its_own_size(world: World) -> None:
+    former, again = run(MONDAY, name="daily"), run(MONDAY + DAY, name="daily")
+    world.start(schedule(), former, volume(former, size=GIB))
+    assert world.value("last_success_size_bytes") == GIB
+    world.drop(volume(former, size=GIB), former)
+    world.put(again, volume(again, size=2 * GIB))
+    assert world.value("last_success_size_bytes") == 2 * GIB
+    assert world.value("size_baseline_bytes") == GIB
+
+
 def test_the_size_that_the_run_tells_wins_over_its_volumes(world: World) -> None:
     done = run(MONDAY, size=5.0)
     world.start(schedule(), done, volume(done, size=GIB))

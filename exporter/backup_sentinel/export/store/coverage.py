@@ -30,6 +30,10 @@ class Coverage:
         feeds = self.of(record, namespace)
         return bool(feeds) and all(feed.synced for feed in feeds)
 
+    def tells(self, record: str) -> bool:
+        """Tell whether a kind of record is known of: a resource that shows it is served, and was listed once."""
+        return any(feed.known and not feed.missing for feed in self.of(record))
+
     def of(self, record: str, namespace: str | None = None) -> list[Feed]:
         """Return the feeds that show a kind of record (in a namespace)."""
         feeds = [feed for feed in self._feeds if record in feed.records]

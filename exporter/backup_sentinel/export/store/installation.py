@@ -185,7 +185,7 @@ class Installation:
             if run is None or run.outcome is not Outcome.SUCCEEDED or run.size is not None:
                 continue
             if (size := self.volumes.size(run)) is not None:
-                stream.memory.resize(name, size)
+                stream.memory.resize(run, size)
         stream.unweighed.clear()
 
     def restored(self, name: str, clock: float, namespace: str) -> None:
@@ -218,8 +218,7 @@ class Installation:
         for stream in list(self.streams.values()):
             if stream.stock.settle(stream.runs.values(), now):
                 self.marks.stream(stream.key)
-            if stream.key.schedule:
-                self.streams.bury(stream, long_ago)
+            self.streams.bury(stream, long_ago)
         if self.places.stale:
             self.places.imagine(
                 PlaceKey(self.cluster, self.operator, key.namespace, stream.schedule.location)

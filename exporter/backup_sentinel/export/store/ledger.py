@@ -30,8 +30,12 @@ class Ledger(msgspec.Struct):
     """The books of one stream."""
 
     floor: float = float("-inf")
-    open: set[int] = msgspec.field(default_factory=set)
+    open: dict[int, float] = msgspec.field(default_factory=dict)
+    """Order keys of runs that have not ended."""
     counted: dict[int, float] = msgspec.field(default_factory=dict)
+    """Order keys of runs that were dealt with, those above the watermark and the `late` ones."""
+    late: dict[int, float] = msgspec.field(default_factory=dict)
+    """Those that were dealt with when the watermark had passed them, and the watermark at which they may be forgotten."""
     outcomes: dict[int, Outcome] = msgspec.field(default_factory=dict)
     """The counter that each of `counted` has moved; history moved none."""
     totals: dict[Outcome, int] = msgspec.field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
@@ -49,7 +53,7 @@ class Ledger(msgspec.Struct):
         mark = mark_of(run)
         if run.outcome in OPEN:
             if mark not in self.counted and (history or run.clock > self.floor):
-                self.open.add(mark)
+                self.open[mark] = run.clock
             return False
         if run.outcome not in FINISHED:
             return False
@@ -64,7 +68,7 @@ class Ledger(msgspec.Struct):
         mark = mark_of(run)
         if mark not in self.open:
             return False
-        self._settle(mark, run.clock, Outcome.UNKNOWN)
+        self._settle(mark, self.open[mark], Outcome.UNKNOWN)
         return True
 
     def awaits(self, run: Run) -> bool:
@@ -84,9 +88,9 @@ class Ledger(msgspec.Struct):
 
     def reconcile(self, runs: Iterable[Run]) -> bool:
         """After a complete listing, end as unknown what was open and is not among the runs that exist."""
-        gone = self.open - {mark_of(run) for run in runs}
+        gone = self.open.keys() - {mark_of(run) for run in runs}
         for mark in gone:
-            self._settle(mark, None, Outcome.UNKNOWN)
+            self._settle(mark, self.open[mark], Outcome.UNKNOWN)
         return bool(gone)
 
     def close(self) -> None:
@@ -96,22 +100,26 @@ class Ledger(msgspec.Struct):
         floor = max(self.counted.values()) - MARGIN
         if floor > self.floor:
             self.floor = floor
-            self.counted = {mark: clock for mark, clock in self.counted.items() if clock > floor}
+            self.late = {mark: until for mark, until in self.late.items() if until > floor}
+            self.counted = {
+                mark: clock for mark, clock in self.counted.items() if clock > floor or mark in self.late
+            }
             self.outcomes = {mark: what for mark, what in self.outcomes.items() if mark in self.counted}
 
     def _wants(self, mark: int, clock: float) -> bool:
         return mark in self.open or (clock > self.floor and mark not in self.counted)
 
-    def _settle(self, mark: int, clock: float | None, outcome: Outcome | None) -> None:
+    def _settle(self, mark: int, clock: float, outcome: Outcome | None) -> None:
         """Enter that a run has been dealt with, and the outcome if it moved a counter.
 
-        One from below the watermark is kept as long as the newest: a document saved while it was open may not open it again.
+        One from below the watermark is kept as long as the newest, so that another writer who does not know of its end
+        can tell that it has been counted.
         """
-        self.open.discard(mark)
-        if clock is None or clock <= self.floor:
+        self.open.pop(mark, None)
+        if clock <= self.floor:
             if outcome is None:
                 return
-            clock = max(0.0, self.floor + MARGIN)
+            self.late[mark] = self.floor + MARGIN
         self.counted[mark] = clock
         if outcome is not None:
             self.outcomes[mark] = outcome

@@ -23,6 +23,9 @@ PARTIALS_KEPT = 64
 RunName = tuple[str, str]
 """Namespace and name of the object that stands for a run."""
 
+Rank = tuple[float, RunName]
+"""What orders runs: their clock, and the name of those of one second, so that it is always the same one that is newest."""
+
 
 class Success(NamedTuple):
     """One success as the size history keeps it; ordered by its clock."""
@@ -43,7 +46,10 @@ class Memory(msgspec.Struct):
     recovery: float | None = None
     longest: float | None = None
     newest: Run | None = None
-    failures: list[float] = msgspec.field(default_factory=list)
+    good: Rank | None = None
+    """The newest run that succeeded, completely or in part."""
+    failures: list[Rank] = msgspec.field(default_factory=list)
+    """The failed runs after that one, oldest first."""
     successes: list[Success] = msgspec.field(default_factory=list)
     partials: dict[RunName, Run] = msgspec.field(default_factory=dict)
 
@@ -55,24 +61,25 @@ class Memory(msgspec.Struct):
         self.last_attempt = later(self.last_attempt, clock)
         if run.outcome not in DECISIVE:
             return
-        if self.newest is None or _rank(run) >= _rank(self.newest):
+        rank = rank_of(run)
+        if self.newest is None or rank >= rank_of(self.newest):
             self.newest = run
         if run.started is not None and run.ended is not None and run.ended >= run.started:
             self.longest = later(self.longest, run.ended - run.started)
         name = (run.namespace, run.name)
         if run.outcome is Outcome.SUCCEEDED:
-            self.last_success = later(self.last_success, clock)
-            self.recovery = later(self.recovery, start(run))
+            self._prove(run)
             self._weigh(Success(clock, name, run.size, run.items))
         elif run.outcome is Outcome.PARTIAL:
             self.last_partial = later(self.last_partial, clock)
+            self.good = rank if self.good is None else max(self.good, rank)
             self.partials[name] = run
             if len(self.partials) > PARTIALS_KEPT:
                 del self.partials[min(self.partials, key=lambda known: self.partials[known].clock or 0.0)]
         else:
             self.last_failure = later(self.last_failure, clock)
-            if clock not in self.failures:
-                insort(self.failures, clock)
+            if rank not in self.failures:
+                insort(self.failures, rank)
                 del self.failures[:-FAILURES_KEPT]
         self._forget_settled()
 
@@ -80,9 +87,19 @@ class Memory(msgspec.Struct):
         """Take in what a successful run left, which proves that there was one."""
         if run.outcome is Outcome.SUCCEEDED and run.clock is not None:
             self.last_attempt = later(self.last_attempt, run.clock)
-            self.last_success = later(self.last_success, run.clock)
-            self.recovery = later(self.recovery, start(run))
+            self._prove(run)
             self._forget_settled()
+
+    def mended(self, success: Run) -> bool:
+        """Tell whether this very run was told of as failed, wholly or in part, before; also when it is told again."""
+        if self.last_failure is None and self.last_partial is None:
+            return False
+        clock, name = rank = rank_of(success)
+        if rank in self.failures or ((partial := self.partials.get(name)) and partial.clock == clock):
+            return True
+        if not self.successes or self.successes[-1].clock <= clock:  # as most are told, in order
+            return False
+        return any(known.name == name and known.clock == clock + 1 for known in self.successes)
 
     def forget(self, name: RunName, *, counts: bool) -> None:
         """The object of a partial run is gone; `counts` says whether it was a recovery point."""
@@ -98,18 +115,24 @@ class Memory(msgspec.Struct):
         """Return how many runs in a row failed, newest backwards."""
         return len(self.failures)
 
-    def resize(self, name: RunName, size: float) -> bool:
-        """Set the size of a success that its volumes have told; return whether that changed anything."""
+    def resize(self, run: Run, size: float) -> None:
+        """Set the size of a success that its volumes have told."""
+        name = (run.namespace, run.name)
         for index, success in enumerate(self.successes):
-            if success.name == name and success.size != size:
+            if success.name == name and success.clock == run.clock:
                 self.successes[index] = success._replace(size=size)
-                return True
-        return False
 
     def baseline(self) -> float | None:
         """Return the median size in bytes of the successes before the newest; None without any."""
         sizes = [success.size for success in self.successes[:-1] if success.size is not None]
         return median(sizes[-BASELINE_RUNS:]) if sizes else None
+
+    def _prove(self, run: Run) -> None:
+        """Take in that a run succeeded."""
+        rank = rank_of(run)
+        self.last_success = later(self.last_success, run.clock)
+        self.good = rank if self.good is None else max(self.good, rank)
+        self.recovery = later(self.recovery, start(run))
 
     def _weigh(self, success: Success) -> None:
         if len(self.successes) > BASELINE_RUNS and success.clock < self.successes[0].clock:
@@ -128,9 +151,8 @@ class Memory(msgspec.Struct):
         del self.successes[: -BASELINE_RUNS - 1]
 
     def _forget_settled(self) -> None:
-        good = later(self.last_success, self.last_partial)
-        if good is not None and self.failures:
-            self.failures = [clock for clock in self.failures if clock > good]
+        if self.good is not None and self.failures:
+            self.failures = [failure for failure in self.failures if failure > self.good]
         if self.last_success is not None and self.partials:
             for name in [
                 n for n, run in self.partials.items() if run.clock is None or run.clock < self.last_success
@@ -138,8 +160,8 @@ class Memory(msgspec.Struct):
                 del self.partials[name]
 
 
-def _rank(run: Run) -> tuple[float, RunName]:
-    """Return what orders runs; of those of one instant the name decides, so that it is always the same one."""
+def rank_of(run: Run) -> Rank:
+    """Return what orders a run among those of its stream."""
     assert run.clock is not None, "runs without a clock are not remembered"
     return run.clock, (run.namespace, run.name)
 

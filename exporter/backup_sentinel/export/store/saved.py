@@ -10,7 +10,7 @@ from backup_sentinel.model import Outcome, Run, Schedule, ScheduleKey
 
 from .feed import Feed
 from .ledger import COUNTED, Ledger
-from .memory import Memory, Success
+from .memory import Memory, Rank, Success
 from .stream import Rhythm, Stream
 
 VERSION = 1
@@ -37,13 +37,15 @@ class SavedStream(msgspec.Struct, kw_only=True, omit_defaults=True):
     recovery: float | None = None
     longest: float | None = None
     newest: Run | None = None
-    failures: list[float] = []
+    good: Rank | None = None
+    failures: list[Rank] = []
     successes: list[Success] = []
     floor: float | None = None
-    open: list[int] = []
+    open: dict[int, float] = {}
     running: list[Run] = []
     """Of the open runs what tells since when they are open, and until when they may be."""
     counted: dict[int, float] = {}
+    late: dict[int, float] = {}
     outcomes: dict[int, Outcome] = {}
     totals: dict[Outcome, int] = {}
 
@@ -107,12 +109,14 @@ def save_stream(stream: Stream) -> SavedStream:
         recovery=stream.recovery,
         longest=memory.longest,
         newest=memory.newest,
+        good=memory.good,
         failures=list(memory.failures),
         successes=list(memory.successes),
         floor=ledger.floor if ledger.floor != float("-inf") else None,
-        open=sorted(ledger.open),
+        open=dict(sorted(ledger.open.items())),
         running=sorted(map(_outline, stream.open.values()), key=rank),
         counted=dict(sorted(ledger.counted.items())),
+        late=dict(sorted(ledger.late.items())),
         outcomes=dict(sorted(ledger.outcomes.items())),
         totals={outcome: total for outcome, total in ledger.totals.items() if total},
     )
@@ -133,6 +137,7 @@ def restore(stream: Stream, saved: SavedStream) -> None:
         recovery=saved.recovery,
         longest=saved.longest,
         newest=saved.newest,
+        good=saved.good,
         failures=list(saved.failures),
         successes=list(saved.successes),
         partials=stream.memory.partials,
@@ -143,8 +148,9 @@ def ledger_of(saved: SavedStream) -> Ledger:
     """Return the books of a stream as they were saved."""
     return Ledger(
         floor=saved.floor if saved.floor is not None else float("-inf"),
-        open=set(saved.open),
+        open=dict(saved.open),
         counted=dict(saved.counted),
+        late=dict(saved.late),
         outcomes=dict(saved.outcomes),
         totals=_all(saved.totals),
         shown=_all(saved.totals),

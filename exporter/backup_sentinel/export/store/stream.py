@@ -122,13 +122,24 @@ class Stream(msgspec.Struct, kw_only=True):
         self.existing[run.outcome] = self.existing.get(run.outcome, 0) + stands
         if run.outcome in OPEN:
             self.open[name] = run
-        failed = self.memory.last_failure
-        if run.sampled and run.outcome is Outcome.SUCCEEDED and run.clock is not None and failed is not None:
-            # What the object shows now comes after all that it showed before, whatever its clock.
-            run.clock = max(run.clock, failed + 1)
+        if run.outcome is Outcome.SUCCEEDED:
+            run.clock = self._after(run)
         self.memory.learn(run)
         if not run.sampled:
             self.ledger.see(run, history=history)
+
+    def _after(self, success: Run) -> float | None:
+        """Return the clock of a success: what an object shows now comes after the failure that it showed before.
+
+        Where the object shows the newest run alone that is so whatever its clock; else the clock is its creation, which
+        stays when somebody mends what an operator then tries again.
+        """
+        clock, failed = success.clock, self.memory.last_failure
+        if clock is None:
+            return None
+        if success.sampled:
+            return clock if failed is None else max(clock, failed + 1)
+        return clock + 1 if self.memory.mended(success) else clock
 
     def leave(self, name: RunName, failed_volumes: int) -> None:
         """Take out a run whose object is gone; what was learned from it stays."""
@@ -260,8 +271,12 @@ class Stream(msgspec.Struct, kw_only=True):
     def running_deadline(self) -> float | None:
         """Until when the oldest running run must have ended: its timeout, or thrice the longest known run."""
         run = self.oldest(Outcome.RUNNING)
-        begun = start(run) if run is not None else None
-        if run is None or begun is None:
+        return None if run is None else self.deadline_of(run)
+
+    def deadline_of(self, run: Run) -> float | None:
+        """Until when a run must have ended; None where its start is not known."""
+        begun = start(run)
+        if begun is None:
             return None
         timeout = run.timeout if run.timeout is not None else DEFAULT_TIMEOUT
         return begun + max(timeout, LONGEST_FACTOR * (self.memory.longest or 0.0))

@@ -59,12 +59,9 @@ class Streams(dict[ScheduleKey, Stream]):
             self._marks.stream(key)
 
     def bury(self, stream: Stream, long_ago: float) -> None:
-        """Forget a stream whose schedule is gone for long, or a target that nothing is left of for as long."""
+        """Forget a stream that nothing has come of since an instant."""
         key = stream.key
-        if stream.schedule is not None:
-            if not key.target or stream.runs or (stream.memory.last_attempt or 0.0) > long_ago:
-                return
-        elif self.recalling or not self._coverage.synced("schedule", key.namespace):
+        if not self._outlived(stream, long_ago):
             return
         if stream.deleted is not None and stream.deleted <= long_ago:
             stream.deleted = None
@@ -76,6 +73,17 @@ class Streams(dict[ScheduleKey, Stream]):
             if key.target:
                 self._targets[base_of(key)].discard(key)
                 self._recount(key)
+
+    def _outlived(self, stream: Stream, long_ago: float) -> bool:
+        """Tell whether the schedule is gone; or, of a target and of runs by hand, whether all runs are, and for long."""
+        key = stream.key
+        if key.schedule and stream.schedule is None:
+            return not self.recalling and self._coverage.synced("schedule", key.namespace)
+        if stream.runs or (stream.memory.last_attempt or 0.0) > long_ago:
+            return False
+        if key.schedule:
+            return bool(key.target)
+        return not self.recalling and self._coverage.accounted("run", key.namespace)
 
     def reconcile(self) -> None:
         """Where all runs have been listed, those that were open when the process ended and are gone ended as unknown."""

@@ -40,17 +40,21 @@ def merge_streams(one: SavedStream, other: SavedStream) -> SavedStream:
     Neither does the grouping of more, but for runs counted under different outcomes, and for pauses.
     """
     floor = latest([one.floor, other.floor])
-    counted = {
-        mark: max(known.get(mark, float("-inf")) for known in (one.counted, other.counted))
-        for mark in sorted(one.counted | other.counted)
+    counted = _later(one.counted, other.counted)
+    late = {
+        mark: until for mark, until in _later(one.late, other.late).items() if floor is None or until > floor
     }
     successes = _successes(one, other)
-    opened = sorted({*one.open, *other.open} - counted.keys())
+    opened = {
+        mark: clock
+        for mark, clock in _later(one.open, other.open).items()
+        if not (_over(mark, clock, one) or _over(mark, clock, other))
+    }
     running = {mark_of(run): run for run in sorted((*one.running, *other.running), key=rank)}
     unpaused = latest([one.unpaused, other.unpaused])
     pauses = [at for at in (one.paused_since, other.paused_since) if at is not None]
-    good = latest([one.last_success, other.last_success, one.last_partial, other.last_partial])
-    failures = sorted(at for at in {*one.failures, *other.failures} if good is None or at > good)
+    good = max((rank for rank in (one.good, other.good) if rank is not None), default=None)
+    failures = sorted(failed for failed in {*one.failures, *other.failures} if good is None or failed > good)
     return SavedStream(
         key=one.key,
         rhythm=max(one, other, key=_beat).rhythm,
@@ -69,30 +73,40 @@ def merge_streams(one: SavedStream, other: SavedStream) -> SavedStream:
         recovery=latest([one.recovery, other.recovery]),
         longest=latest([one.longest, other.longest]),
         newest=max((run for run in (one.newest, other.newest) if run is not None), key=rank, default=None),
+        good=good,
         failures=failures[-FAILURES_KEPT:],
         successes=successes[-BASELINE_RUNS - 1 :],
         floor=floor,
         open=opened,
         running=sorted((run for mark, run in running.items() if mark in opened), key=rank),
-        counted={mark: at for mark, at in counted.items() if floor is None or at > floor},
+        counted={mark: at for mark, at in counted.items() if floor is None or at > floor or mark in late},
+        late=late,
         outcomes={
             mark: max(known[mark] for known in (one.outcomes, other.outcomes) if mark in known)
             for mark in sorted(one.outcomes | other.outcomes)
-            if floor is None or counted[mark] > floor
+            if floor is None or counted[mark] > floor or mark in late
         },
-        totals=_totals(one, other, counted, floor),
+        totals=_totals(one, other),
     )
 
 
-def _totals(
-    one: SavedStream, other: SavedStream, counted: dict[int, float], floor: float | None
-) -> dict[Outcome, int]:
-    """Add up what both have counted above the watermark, each run once; below it the one that counted more is right."""
+def _over(mark: int, clock: float, known: SavedStream) -> bool:
+    """Tell whether a writer has dealt with a run: with all up to its watermark but those that are open."""
+    if mark in known.open:
+        return False
+    return mark in known.counted or (known.floor is not None and clock <= known.floor)
+
+
+def _totals(one: SavedStream, other: SavedStream) -> dict[Outcome, int]:
+    """Add up what both have counted, each run once.
+
+    Of what both have dealt with and do not agree on, or have forgotten by which runs, the one that counted more is right.
+    """
     recent = {
         (mark, outcome)
-        for known in (one, other)
-        for mark, outcome in known.outcomes.items()
-        if floor is None or counted[mark] > floor
+        for mine, theirs in ((one, other), (other, one))
+        for mark, outcome in mine.outcomes.items()
+        if theirs.outcomes.get(mark) == outcome or not _over(mark, mine.counted[mark], theirs)
     }
     totals = {}
     for outcome in COUNTED:
@@ -115,6 +129,12 @@ def _successes(one: SavedStream, other: SavedStream) -> list[Success]:
             size=latest([before.size, success.size]), items=latest([before.items, success.items])
         )
     return [known[key] for key in sorted(known)]
+
+
+def _later(one: dict[int, float], other: dict[int, float]) -> dict[int, float]:
+    """Return the later instant of each mark."""
+    never = float("-inf")
+    return {mark: max(one.get(mark, never), other.get(mark, never)) for mark in sorted(one | other)}
 
 
 def _earliest(one: float | None, other: float | None) -> float | None:

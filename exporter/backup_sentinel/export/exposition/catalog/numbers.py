@@ -3,7 +3,7 @@
 from backup_sentinel.export.exposition.family import Kind, Many, Number, Registry
 from backup_sentinel.export.exposition.subjects import STREAM
 from backup_sentinel.export.store import Stream
-from backup_sentinel.model import OPEN, Outcome
+from backup_sentinel.model import BARREN, OPEN, Outcome
 
 _registry = Registry()
 _gauge = _registry.add
@@ -62,7 +62,7 @@ def _newest_expiry(stream: Stream) -> Number | None:
 
 def _keeps_data(stream: Stream) -> bool:
     """Tell whether runs of the stream leave something that can be restored."""
-    return stream.key.action not in {"restore", "check", "prune"} and not stream.spread
+    return stream.key.action not in BARREN and not stream.spread
 
 
 @_gauge(

@@ -16,7 +16,9 @@ _gauge = _registry.add
     source="Run.outcome",
 )
 def _running(stream: Stream) -> Number | None:
-    return stream.existing.get(Outcome.RUNNING, 0) if stream.live and stream.listed else None
+    if not (stream.live and stream.listed):
+        return None
+    return sum(run.outcome is Outcome.RUNNING for run in stream.open.values())
 
 
 @_gauge(
