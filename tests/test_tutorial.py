@@ -57,7 +57,7 @@ def test_the_check_runs_the_examples(home: Path) -> None:
     assert "profile tapes: 3 examples, 0 failed" in run(COMMANDS[0], home).stdout
     told = run(COMMANDS[2], home).stdout
     assert "profile tapes: 3 examples, 0 failed" in told
-    assert "profile records: 1 examples, 0 failed" in told
+    assert "profile records: 1 example, 0 failed" in told
 
 
 def test_what_is_explained(home: Path) -> None:

@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             _open_files(arguments.config, config)
             asyncio.run(_open_relay(arguments.config, config))
         counts = [(len(config.clusters), "cluster"), (len(config.relay.channels), "channel")]
-        told = ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in counts)
+        told = ", ".join(_count(*each) for each in counts)
         sys.stdout.write(f"{arguments.config}: ok, {told}\n")
     # The examples are true of the profiles as they were written, not of a dialect that the configuration exchanges.
     own = load_profiles(config.profiles.folders, config.export.operators, inline=config.profiles.inline)
@@ -142,12 +142,18 @@ def _examples(profiles: list[Profile]) -> int:
         results = run_examples(profile)
         wrong = [result for result in results if result.failure]
         failed += len(wrong)
-        sys.stdout.write(f"profile {profile.operator}: {len(results)} examples, {len(wrong)} failed\n")
+        sys.stdout.write(
+            f"profile {profile.operator}: {_count(len(results), 'example')}, {len(wrong)} failed\n"
+        )
         for result in wrong:
             sys.stdout.write(f"{result.failure}\n")
     if failed:
-        raise CheckError(f"{failed} examples failed")
+        raise CheckError(f"{_count(failed, 'example')} failed")
     return 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _explain(path: Path, profiles: list[Profile]) -> str:

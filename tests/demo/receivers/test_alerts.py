@@ -23,8 +23,7 @@ PLACE = {
 
 def run(outcome: Outcome, **more: Any) -> RunRow:
     known = {"namespace": "velero", "name": "shop-1", "ended": NOW - 60, "reason": "credentials"}
-    settled = {"copied": False, "volumes_total": 0, "volumes_failed": 0}
-    return RunRow(**{**PLACE, **known, **settled, "outcome": outcome, **more})
+    return RunRow(**{**PLACE, **known, "copied": False, "outcome": outcome, **more})
 
 
 def firing(newest: RunRow | None, **more: Any) -> dict[str, dict[str, str]]:
@@ -38,6 +37,8 @@ def firing(newest: RunRow | None, **more: Any) -> dict[str, dict[str, str]]:
         total=1,
         offset=0,
         clusters=(),
+        locations_unavailable=0,
+        repositories_unready=0,
         schedules=(ScheduleRow(**given),),
     )
     return {alert.name: dict(alert.labels) for alert in find_alerts(overview).values()}

@@ -32,7 +32,7 @@ def compiled() -> Callable[[str], Profile]:
     """Compile the resources of a profile, given as YAML that is indented as in a list."""
 
     def compile_text(body: str, *, head: str = "") -> Profile:
-        text = f"operator: test\ntitle: Test\ndocumentation: https://example.org/\n{head}resources:\n{body}"
+        text = f"operator: test\ntitle: Test\ndocumentation: https://example.org/\ndialect: robfig\n{head}resources:\n{body}"
         return compile_profile(Document(text, "test.yaml"))
 
     return compile_text

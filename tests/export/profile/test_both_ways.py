@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -38,7 +39,8 @@ values = st.recursive(
 )
 
 
-def shaped(paths: list[Path]) -> st.SearchStrategy[dict[str, Any]]:
+@cache
+def shaped(paths: tuple[Path, ...]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects that have, at the paths a profile wants, mostly what it expects and now and then anything."""
 
     def at(steps: list[tuple[Any, ...]]) -> st.SearchStrategy[Any]:
@@ -93,7 +95,7 @@ def both(reader: Reader, value: Any) -> None:
 def test_velero(plural: str, data: st.DataObject) -> None:
     resource = next(resource for resource in VELERO.resources if resource.type.plural == plural)
     reader = VELERO.reader("c", resource, lambda: FAR)
-    value = data.draw(shaped([want.path for want in resource.machine.wanted]))
+    value = data.draw(shaped(tuple(want.path for want in resource.machine.wanted)))
     both(reader, value)
 
 
@@ -151,6 +153,7 @@ EVERYTHING = """
 operator: everything
 title: Everything
 documentation: https://example.org/
+dialect: robfig
 resources:
   - group: example.org
     versions: [v1]
@@ -205,12 +208,16 @@ resources:
 """
 
 
+@pytest.fixture(scope="module")
+def everything() -> Profile:
+    return compile_profile(Document(EVERYTHING))
+
+
 @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_every_construct(data: st.DataObject) -> None:
-    profile = compile_profile(Document(EVERYTHING))
-    resource = profile.resources[0]
-    value = data.draw(shaped([want.path for want in resource.machine.wanted]))
+def test_every_construct(everything: Profile, data: st.DataObject) -> None:
+    profile, resource = everything, everything.resources[0]
+    value = data.draw(shaped(tuple(want.path for want in resource.machine.wanted)))
     value["metadata"] = (
         {"name": "x", "namespace": "ns", **(value.get("metadata") or {})}
         if isinstance(value.get("metadata"), dict | None)

@@ -11,9 +11,11 @@ import pytest
 
 from backup_sentinel.document import Document
 from backup_sentinel.errors import DocumentError
+from backup_sentinel.export.cron import DIALECTS
 from backup_sentinel.export.profile import Profile, load_profiles
 from backup_sentinel.export.profile.compile import compile_profile
 from backup_sentinel.export.profile.convert import FORMATS
+from backup_sentinel.export.profile.expression import SOURCES, STEPS
 from backup_sentinel.export.profile.path import Each, Find, Index, Key, PathError, Values, parse
 from backup_sentinel.export.profile.schema import (
     Condition,
@@ -22,6 +24,7 @@ from backup_sentinel.export.profile.schema import (
     Expression,
     Outcomes,
     ProfileFile,
+    Record,
     Resource,
     Rule,
 )
@@ -31,6 +34,7 @@ from backup_sentinel.model import Repository, Run, Schedule
 from .conftest import Read
 
 PROFILES = load_profiles()
+README = Path(__file__).resolve().parents[3] / "exporter" / "README.md"
 STRUCTS = (Condition, Expression, Rule, Outcomes, Expand, Resource, Example, ProfileFile)
 RESERVED = {
     "unix", "unix-ms", "unix-ns", "milliseconds", "nanoseconds", "human-1000", "clock",  # a table of formats, each one row
@@ -50,18 +54,20 @@ def inside(value: Any) -> Iterator[Any]:
 EVERYTHING = [part for profile in PROFILES for part in inside(profile.source)]
 
 
+def said(part: msgspec.Struct) -> set[str]:
+    """Names of what a part of a profile says, in the words of the language."""
+    return {
+        field.encode_name
+        for field in msgspec.structs.fields(type(part))
+        if getattr(part, field.name)
+        != (field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory())
+    }
+
+
 @pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)
 def test_every_construct_is_used_by_a_shipped_profile(kind: type[msgspec.Struct]) -> None:
-    used = set()
-    for part in EVERYTHING:
-        if isinstance(part, kind):
-            plain = msgspec.structs.asdict(part)
-            defaults = {
-                f.name: f.default if f.default_factory is msgspec.NODEFAULT else f.default_factory()
-                for f in msgspec.structs.fields(kind)
-            }
-            used |= {name for name, value in plain.items() if value != defaults[name]}
-    assert {f.name for f in msgspec.structs.fields(kind)} - used == set()
+    used = {name for part in EVERYTHING if isinstance(part, kind) for name in said(part)}
+    assert {field.encode_name for field in msgspec.structs.fields(kind)} - used == set()
 
 
 def test_every_kind_of_record_and_every_clock_is_used() -> None:
@@ -83,6 +89,27 @@ def test_every_step_of_a_path_is_used() -> None:
                 used |= {"choice"} if isinstance(step, Each) and step.pairs else set()
     assert used >= {Key, Find, Each, "choice"}
     assert used | {Index, Values} >= {Key, Index, Find, Each, Values}
+
+
+def words(part: Any) -> set[str]:
+    """The constructs that a part of a profile uses: what it says, its kind of record, its formats."""
+    found = said(part) if isinstance(part, STRUCTS) else set()
+    if isinstance(part, Record):
+        found.add(part.record)
+    if isinstance(part, Expression) and part.as_ is not None:
+        found |= {part.as_} if isinstance(part.as_, str) else set(part.as_)
+    return found
+
+
+def test_what_serves_one_operator_has_a_reason() -> None:
+    """In the paragraph of the deliberate choices that is about it; what is the default is not counted."""
+    users: dict[str, set[str]] = {}
+    for profile in PROFILES:
+        for word in {word for part in inside(profile.source) for word in words(part)} - {"rfc3339"}:
+            users.setdefault(word, set()).add(profile.operator)
+    choices = README.read_text("utf-8").partition("## Deliberate choices")[2]
+    [paragraph] = [part for part in choices.split("\n\n") if part.startswith("**What one operator alone")]
+    assert set(re.findall(r"`([\w-]+)`", paragraph)) == {w for w, them in users.items() if len(them) == 1}
 
 
 def test_every_format_is_used() -> None:
@@ -118,6 +145,9 @@ def test_the_language_is_one_page() -> None:
     page = files("backup_sentinel.export.profile").joinpath("README.md").read_text("utf-8")
     assert len(page.splitlines()) <= 120
     assert len(page.split()) <= 1200
+    words = {*DIALECTS, *FORMATS, *FIELDS, *SOURCES, *STEPS}
+    words |= {field.encode_name for kind in STRUCTS for field in msgspec.structs.fields(kind)}
+    assert [word for word in sorted(words) if not re.search(rf"\b{re.escape(word)}\b", page)] == []
 
 
 RUN = """
@@ -142,6 +172,8 @@ def test_join_of_expressions_leaves_out_what_is_missing(read: Read) -> None:
         ({"a": "x", "b": [1, 2], "c": "y"}, "x b=1,2 <y>"),
         ({"b": [True]}, "b=true"),
         ({"b": []}, None),
+        ({"b": ["", "z", None, ""]}, "b=z"),
+        ({"a": "", "b": ["", ""], "c": "y"}, "<y>"),
     ):
         [record] = read(body, {"status": status}).records
         assert isinstance(record, Run)

@@ -163,6 +163,65 @@ def test_records(body: str, expected: str) -> None:
     assert told.startswith("p.yaml:5:")
 
 
+SCHEDULE = "  - {group: g, versions: [v1], kind: K, plural: ks, record: schedule, fields: {%s}}\n"
+SPOKEN = HEAD.replace("resources:", "dialect: robfig\nresources:")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "expected"),
+    [
+        (HEAD + SCHEDULE % "crons: spec.cron", "5:80", "crons mean nothing without a `dialect`"),
+        (SPOKEN.replace("robfig", "robfg") + SCHEDULE % "crons: spec.cron", "4:10", "did you mean `robfig`?"),
+        (SPOKEN.replace("robfig", "quartz") + SCHEDULE % "paused: spec.off", "4:10", "valid: frequency, go-cron, kubernetes,"),
+        (HEAD + SCHEDULE % "crons: a, dialect: {value: robfigg}", "5:107", "did you mean `robfig`?"),
+        (HEAD + SCHEDULE % "crons: a, dialect: {path: b, map: {x: robfig, y: unix}}", "5:129", "`unix` is no dialect of crons"),
+    ],
+)  # fmt: skip
+def test_dialects(text: str, place: str, expected: str) -> None:
+    """Otherwise every schedule of the operator would be one that cannot be understood."""
+    told = complaint(text)
+    assert expected in told
+    assert told.startswith(f"p.yaml:{place}: ")
+
+
+@pytest.mark.parametrize(
+    "fields", ["crons: a, dialect: {value: kubernetes}", "crons: a, dialect: spec.how", "next_due: b"]
+)
+def test_a_schedule_may_say_its_dialect_or_need_none(fields: str) -> None:
+    assert compile_profile(Document(HEAD + SCHEDULE % fields, "p.yaml")).resources
+
+
+@pytest.mark.parametrize(
+    ("resource", "column", "expected"),
+    [
+        ("group: g.io/v1, versions: [v1], kind: K, plural: ks", 13, "`g.io/v1` is no API group"),
+        ("group: g, versions: [g.io/v1], kind: K, plural: ks", 27, "`g.io/v1` is no version"),
+        ("group: g, versions: [v1, ''], kind: K, plural: ks", 31, "`` is no version"),
+        ("group: g, versions: [v1], kind: backup jobs, plural: ks", 38, "`backup jobs` is no kind"),
+        ("group: g, versions: [v1], kind: K, plural: ks.g", 49, "`ks.g` is no resource"),
+        ("group: g, versions: [v1], kind: K, plural: ''", 49, "`` is no resource"),
+        ("group: g, versions: [v1], kind: K, plural: ks, selector: 'a=b,c in ('", 63, "`c in (` is no part of a label selector"),
+        ("group: g, versions: [v1], kind: K, plural: ks, selector: a=b=c", 63, "`a=b=c` is no part of a label selector"),
+        ("group: g, versions: [v1], kind: K, plural: ks, field_selector: status.phase", 69, "`status.phase` is no part of a field selector"),
+    ],
+)  # fmt: skip
+def test_what_no_server_would_understand(resource: str, column: int, expected: str) -> None:
+    """A name that does not exist is otherwise only a resource that is not installed."""
+    told = complaint(HEAD + f"  - {{{resource}, record: location}}\n")
+    assert told.startswith(f"p.yaml:5:{column}: {expected}")
+    assert "hint: " in told
+
+
+@pytest.mark.parametrize(
+    "selector", ["a", "!a", "x.io/a=b", "a==b", "a!=", "a in (b, c),d notin (e),!f", " a = b , c "]
+)
+def test_selectors_of_kubernetes(selector: str) -> None:
+    body = (
+        f"  - {{group: g, versions: [v1], kind: K, plural: ks, record: location, selector: '{selector}'}}\n"
+    )
+    assert compile_profile(Document(HEAD + body)).resources[0].type.selector == selector
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -178,5 +237,5 @@ def test_files(text: str, expected: str) -> None:
 
 def test_a_resource_is_described_once(compiled: Callable[[str], Profile]) -> None:
     one = "  - {group: g, versions: [v1], kind: K, plural: ks, record: location}\n"
-    with pytest.raises(DocumentError, match=r"test\.yaml:6:49: ks\.g is described twice"):
+    with pytest.raises(DocumentError, match=r"test\.yaml:7:49: ks\.g is described twice"):
         compiled(one + one)

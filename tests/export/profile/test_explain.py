@@ -14,7 +14,7 @@ apiVersion: velero.io/v1
 kind: Backup
 metadata: {name: b1, namespace: velero, labels: {velero.io/schedule-name: nightly}, creationTimestamp: "2026-03-01T00:00:00Z"}
 spec: {itemOperationTimeout: 1h0m0s}
-status: {phase: Failed, startTimestamp: tomorrow, failureReason: "password=hunter2 x509"}
+status: {warnings: 3, phase: Failed, startTimestamp: tomorrow, failureReason: "password=hunter2 x509"}
 """
     told = explain(text, [velero], now=NOW).splitlines()
     assert told[:2] == ["velero: backups.velero.io", "  run"]
@@ -29,6 +29,7 @@ status: {phase: Failed, startTimestamp: tomorrow, failureReason: "password=hunte
     )
     assert "    started            -   <- status.startTimestamp = 'tomorrow' [as time]" in told
     assert "    errors             0   <- status.errors = nothing [as count, default 0, when]" in told
+    assert "    warnings           3   <- status.warnings = 3 [as count, default 0, when]" in told
     assert told[-1] == "  problem bad_time at status.startTimestamp: no time: 'tomorrow'"
     assert "hunter2" not in "\n".join(told)
 

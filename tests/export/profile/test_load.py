@@ -13,6 +13,7 @@ MINE = """\
 operator: mine
 title: Mine
 documentation: https://example.org/
+dialect: kubernetes
 resources:
   - {group: g, versions: [v1], kind: K, plural: ks, record: schedule, fields: {crons: spec.cron}}
 """
@@ -63,7 +64,7 @@ def test_an_inline_profile_is_wrong_in_the_configuration() -> None:
     )
     with pytest.raises(DocumentError) as caught:
         load_profiles(inline=[config.part(("profiles", 0))], packaged=False)
-    assert (caught.value.file, caught.value.line, caught.value.column) == ("c.yaml", 6, 96)
+    assert (caught.value.file, caught.value.line, caught.value.column) == ("c.yaml", 7, 96)
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:
@@ -76,8 +77,12 @@ def test_two_of_one_name(tmp_path: Path) -> None:
 
 def test_the_file_has_the_name_of_the_operator(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(MINE)
-    with pytest.raises(DocumentError, match=r"other\.yaml:1:11: the file is named `other`"):
-        load_profiles([tmp_path])
+    for load in (lambda: load_profiles([tmp_path]), lambda: load_file(tmp_path / "other.yaml")):
+        with pytest.raises(DocumentError, match=r"other\.yaml:1:11: the file is named `other`"):
+            load()
+    (tmp_path / "other.yaml").write_text(MINE.replace("operator: mine\n", ""))
+    with pytest.raises(DocumentError, match=r"other\.yaml:1:1: `operator` is missing"):
+        load_file(tmp_path / "other.yaml")
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
@@ -99,6 +104,12 @@ def test_names_nobody_has() -> None:
     )
     with pytest.raises(DocumentError, match="no profile is named `valero`"):
         load_profiles(dialects={"valero": "go-cron"})
+
+
+def test_a_dialect_that_nobody_speaks() -> None:
+    with pytest.raises(DocumentError, match="`go-crone`, for `velero`, is no dialect of crons") as caught:
+        load_profiles(dialects={"velero": "go-crone"})
+    assert "did you mean `go-cron`?" in str(caught.value)
 
 
 def test_the_dialect_is_a_setting() -> None:

@@ -15,7 +15,7 @@ from backup_sentinel.export.profile.compile import CompiledResource
 from backup_sentinel.export.profile.convert import rfc3339
 from backup_sentinel.export.profile.examples import FAR, field_of, read_example
 from backup_sentinel.export.profile.schema import Outcomes, Record
-from backup_sentinel.generate.rbac import manifests
+from backup_sentinel.generate.rbac import Grant, manifests, rules
 from backup_sentinel.model import Record as Read
 from backup_sentinel.model import Run, Schedule
 
@@ -115,7 +115,7 @@ def test_runs_find_their_schedule(profile: Profile) -> None:
 def test_the_rights_cover_all_that_it_reads(profile: Profile) -> None:
     granted = {
         (group, plural)
-        for manifest in manifests([profile], namespace="watch")
+        for manifest in manifests([Grant(rules([profile]))], namespace="watch")
         if manifest["kind"] == "ClusterRole"
         for rule in manifest["rules"]
         if {"list", "watch"} <= set(rule["verbs"])

@@ -80,12 +80,7 @@ def _newest(use: Use, by: Use) -> Get:
 
 def _join(use: Use, separator: str) -> Get:
     def get(row: tuple[Any, ...], _is: Outcome | None, _ear: Ear) -> Any:
-        values = use.get(row)
-        return (
-            separator.join([text(value) or "" for value in values if value is not None]) or None
-            if values
-            else None
-        )
+        return separator.join([told for value in use.get(row) or [] if (told := text(value))]) or None
 
     return get
 

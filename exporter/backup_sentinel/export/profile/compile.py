@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
 
 import msgspec
 
 from backup_sentinel.document import Document, nearest
+from backup_sentinel.export.cron import DIALECTS
 
-from .body import Meta
-from .convert import long_duration
 from .emit import IDENTITY, builder
 from .path import parse
 from .plan import Plan, compile_record
 from .prune import Node, Wanted, extractor
 from .reader import Machine, Reader, ResourceType
+from .request import resource_type
 from .schema import ProfileFile, Resource
 from .scope import TEXT, Cursor, Scope
 
@@ -37,7 +36,7 @@ class CompiledResource:
                 *((also, at.at("also", i)) for i, also in enumerate(resource.also)),
             ]
         ]
-        self.type = _type(resource, at)
+        self.type = resource_type(resource, at)
         if beside is not None:
             self.type = msgspec.structs.replace(self.type, beside=beside)
         self.machine = _machine(self.type, self.plans, scope)
@@ -80,6 +79,9 @@ def compile_profile(document: Document, dialect: str | None = None) -> Profile:
     `dialect` replaces the cron dialect that the profile says.
     """
     source = document.convert(ProfileFile)
+    if source.dialect and source.dialect not in DIALECTS:
+        hint = nearest(source.dialect, DIALECTS)
+        raise document.error(f"`{source.dialect}` is no dialect of crons", ("dialect",), hint=hint)
     resources: dict[str, CompiledResource] = {}
     for number, resource in enumerate(source.resources):
         at = Cursor(document, ("resources", number))
@@ -108,41 +110,16 @@ def _beside(resource: Resource, at: Cursor, known: dict[str, CompiledResource]) 
     return known[resource.beside].type
 
 
-def _type(resource: Resource, at: Cursor) -> ResourceType:
-    poll = None
-    if resource.poll is not None or resource.aggregated:
-        try:
-            poll = long_duration(resource.poll or "1m")
-        except ValueError as error:
-            raise at.at("poll").error(str(error), hint="a duration such as 30s or 5m") from None
-        if not poll or poll < 1:
-            raise at.at("poll").error("shorter than a second")
-    return ResourceType(
-        group=resource.group,
-        versions=tuple(resource.versions),
-        kind=resource.kind,
-        plural=resource.plural,
-        namespaced=resource.namespaced,
-        aggregated=resource.aggregated,
-        poll=poll,
-        selector=resource.selector,
-        field_selector=resource.field_selector,
-    )
-
-
 def _machine(kind: ResourceType, plans: list[Plan], scope: Scope) -> Machine:
     root = Node()
     for want in scope.wanted.values():
         root.want(want)
     wanted = [_settled(root, want) for want in scope.wanted.values()]
     decoded = root.struct(kind.plural)
-    items: Any = list[decoded] | None  # type: ignore[valid-type]
-    page: Any = msgspec.defstruct("Page", [("kind", str), ("metadata", Meta), ("items", items)], gc=False)
     allowed = [want.types for want in wanted]
     return Machine(
         type=kind,
         item=msgspec.json.Decoder(decoded),
-        page=msgspec.json.Decoder(page),
         wanted=tuple(wanted),
         extract=extractor(root, wanted),
         version=attrgetter(f"{root.names['metadata']}.{root.keys['metadata'].names['resourceVersion']}"),

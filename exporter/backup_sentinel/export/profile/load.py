@@ -9,6 +9,7 @@ import yaml
 
 from backup_sentinel.document import Document, nearest
 from backup_sentinel.errors import DocumentError
+from backup_sentinel.export.cron import DIALECTS
 
 from .compile import Profile, compile_profile
 
@@ -30,16 +31,13 @@ def load_profiles(
     `operators` names the ones to use, all where it is empty; `dialects` replaces the cron dialect of an operator. An
     inline profile is best given as the part of the document it stands in, so that errors point into that file.
     Raise DocumentError where a profile is wrong, is not named as its file, or describes an operator a second time,
-    and for a name in `operators` or `dialects` that no profile has.
+    and for a name in `operators` or `dialects` that no profile has, or a dialect that nobody speaks.
     """
     shipped = _shipped() if packaged else {}
     own: dict[str, Document] = {}
     for document, stem in _own(folders, inline):
         operator = _operator(document)
-        if stem is not None and stem != operator:
-            raise document.error(
-                f"the file is named `{stem}`", ("operator",), hint="operator and file have one name"
-            )
+        _named(document, operator, stem)
         if operator in own or operator in shipped:
             other = own[operator].file if operator in own else f"{_FOLDER}/{shipped[operator].name}"
             hint = f"the first is in {other or 'the configuration'}; give yours another name"
@@ -48,6 +46,11 @@ def load_profiles(
     for name in (*operators, *(dialects or {})):
         if name not in own and name not in shipped:
             raise DocumentError(f"no profile is named `{name}`", hint=nearest(name, {**shipped, **own}))
+    for name, dialect in (dialects or {}).items():
+        if dialect not in DIALECTS:
+            raise DocumentError(
+                f"`{dialect}`, for `{name}`, is no dialect of crons", hint=nearest(dialect, DIALECTS)
+            )
     # A profile of somebody's own is always compiled, so that a wrong one is refused; of ours only what is used.
     documents = own | {
         operator: Document(entry.read_text("utf-8"), f"{_FOLDER}/{entry.name}")
@@ -62,8 +65,18 @@ def load_profiles(
 
 
 def load_file(path: Path) -> Profile:
-    """Return the compiled profile of one file; raise DocumentError where it is wrong or cannot be read."""
-    return compile_profile(_read(path))
+    """Return the compiled profile of one file; raise DocumentError where it is wrong, named otherwise or cannot be read."""
+    document = _read(path)
+    _named(document, _operator(document) or path.stem, path.stem)
+    return compile_profile(document)
+
+
+def _named(document: Document, operator: str, stem: str | None) -> None:
+    """Raise DocumentError where a file is not named after its operator."""
+    if stem is not None and stem != operator:
+        raise document.error(
+            f"the file is named `{stem}`", ("operator",), hint="operator and file have one name"
+        )
 
 
 def _operator(document: Document) -> str:

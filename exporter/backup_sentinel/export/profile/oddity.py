@@ -6,6 +6,8 @@ so that each odd field becomes a problem and all others keep their value.
 
 from typing import Protocol
 
+from msgspec import json
+
 from backup_sentinel.cause.secret import redact
 from backup_sentinel.errors import ProblemReason
 from backup_sentinel.model import Problem
@@ -62,6 +64,8 @@ class Patient:
 
 
 def show(value: object) -> str:
-    """Quote a value in a problem: short and without secrets."""
+    """Write a value of an object for people: text quoted, all short and without secrets."""
+    if isinstance(value, bool | int | float):
+        return json.encode(value).decode()
     text = redact(str(value)[:200])
     return repr(text if len(text) <= 40 else text[:37] + "...")

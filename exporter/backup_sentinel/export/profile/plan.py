@@ -1,8 +1,10 @@
 """One `record:` of a resource, compiled: what is asked of an object, in which order, and what it becomes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from backup_sentinel.document import nearest
+from backup_sentinel.export.cron import DIALECTS
 from backup_sentinel.model import FailureReason
 
 from .condition import Test, compile_condition
@@ -13,6 +15,12 @@ from .schema import Expr, Expression, Record
 from .scope import Cursor, Elements, Scope
 from .targets import ACTIONS, FIELDS, IMPLIED, MAKERS, NEEDED, OUTCOMES, TEXT, Maker, Target
 from .verdict import Verdict
+
+_WORDS: dict[str, tuple[Collection[str], str]] = {
+    "reason": (list(FailureReason), "reason of a failure"),
+    "dialect": (list(DIALECTS), "dialect of crons"),
+}
+"""Fields that hold one word of a closed list."""
 
 
 @dataclass(slots=True)
@@ -48,11 +56,14 @@ def compile_record(record: Record, at: Cursor, scope: Scope, dialect: str) -> Pl
         if name not in targets:
             raise here.error(f"a {word} has no field `{name}`", key=True, hint=nearest(name, targets))
         plan.fields[name] = (targets[name], compile_expression(expr, targets[name], here, scope))
-        if name == "reason":
-            _check_reasons(expr, here)
+        if name in _WORDS:
+            _check_words(expr, here, *_WORDS[name])
     for name in NEEDED[word]:
         if name not in plan.fields:
             raise at.error(f"a {word} needs the field `{name}`")
+    if "crons" in plan.fields and not dialect and "dialect" not in plan.fields:
+        hint = f"give the profile one of {', '.join(sorted(DIALECTS))}"
+        raise at.at("fields", "crons").error("crons mean nothing without a `dialect`", key=True, hint=hint)
     if record.clock != "created" and record.clock not in plan.fields:
         raise at.at("clock").error(f"the clock is `{record.clock}`, which is not among the fields")
     _imply(plan, at, scope)
@@ -99,13 +110,11 @@ def _action(record: Record, at: Cursor, scope: Scope) -> str | Getter:
     return compile_expression(record.action, TEXT, at.at("action"), scope)
 
 
-def _check_reasons(expr: Expr, at: Cursor) -> None:
-    """Refuse words that are no reason, where they can be seen."""
+def _check_words(expr: Expr, at: Cursor, known: Collection[str], what: str) -> None:
+    """Refuse words that mean nothing, where they can be seen."""
     if not isinstance(expr, Expression):
         return
     words = {("map", key): value for key, value in (expr.map or {}).items()} | {("value",): expr.value}
     for place, word in words.items():
-        if isinstance(word, str) and word not in set(FailureReason):
-            raise at.at(*place).error(
-                f"`{word}` is no reason of a failure", hint=nearest(word, list(FailureReason))
-            )
+        if isinstance(word, str) and word not in known:
+            raise at.at(*place).error(f"`{word}` is no {what}", hint=nearest(word, known))

@@ -136,7 +136,7 @@ class Example(Struct, forbid_unknown_fields=True, kw_only=True):
     """A test of the profile: an object, and what must come out of it.
 
     `record` (or `records`, where there are several) lists some fields; times may be written as RFC 3339 and durations
-    as `4h`. `absent` lists fields that must not be known. `problems` is the exact list of reasons. What the object does not
+    as `4h`. `absent` lists fields of the first record that must not be known. `problems` is the exact list of reasons. What the object does not
     say of apiVersion, kind and metadata is filled in; `now` is what the clock shows, a time far ahead by default.
     """
 
