@@ -46,6 +46,9 @@ CASES = [
     Case("BackupSentinelBlind", {}, "BackupSentinelStateStale", BACKUPS, True),
     Case("BackupSentinelBlind", {}, "KubeBackupLocationUnavailable", LOCATION, True),
     Case("BackupSentinelBlind", {}, "BackupSentinelClusterUnreachable", {}, False),
+    # An exporter that is gone is one page.
+    Case("BackupSentinelAbsent", {}, "BackupSentinelClusterUnreachable", {}, True),
+    *same("BackupSentinelAbsent", {}, "KubeBackupFailed", "KubeBackupOverdue", muted=False),
     # State that is stale mutes what time alone brings about, of the same operator.
     *same("BackupSentinelStateStale", BACKUPS, "KubeBackupOverdue", "KubeBackupNeverSucceeded"),
     *same("BackupSentinelStateStale", BACKUPS, "KubeBackupRunMissed", "KubeBackupStalled"),

@@ -307,8 +307,9 @@ def test_a_restart_of_the_exporter_sends_nothing(chain: Chain) -> None:
     receivers, stage = chain.receivers, chain.stage
     stage.run("shop", "failed", "credentials")
     stage.run("wiki", "partial", "hook")
-    receivers.wait_for("opsgenie")
-    for service in (*CHATS, "slack-critical"):
+    for page in PAGES:
+        receivers.wait_for(page)
+    for service in (*CHATS, "slack-critical", "msteams-critical"):
         receivers.wait_for(service, lambda request: "Backup failed" in request.text)
     for chat in CHATS:
         receivers.wait_for(chat, lambda request: "Backup partially failed" in request.text)

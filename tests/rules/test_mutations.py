@@ -77,6 +77,8 @@ QUIET = [
     "KubeBackupRunMissed",
     "KubeBackupDailyBackupMissing",
 ]
+ATTEMPTED = [name for name in QUIET if name != "KubeBackupRunMissed"]
+"""Alerts that a new attempt does not end."""
 HELD = [*QUIET, "KubeBackupStalled", "KubeBackupQueuedTooLong"]
 
 LISTED = [
@@ -137,6 +139,19 @@ LISTED = [
         )
         for name in HELD
     ],
+    *[
+        Mutation(
+            name,
+            "each new attempt ends it",
+            put(r"\n +unless\n.*running_since.*$", ""),
+            "begins while it fires",
+        )
+        for name in ATTEMPTED
+    ],
+    *[
+        Mutation(name, "no run after the deadline is waited for", put(r"> (90)?900\)", "> 0)"), "just after")
+        for name in ATTEMPTED
+    ],
     Mutation(
         "KubeBackupOverdue", "what never succeeded counts", drop("last_recovery_point", "and"), "never ran"
     ),
@@ -162,6 +177,7 @@ LISTED = [
         "BackupSentinelClusterUnreachable", "what is gone is not missed", put("4d", "5m"), "gone|four days"
     ),
     Mutation("BackupSentinelBlind", "what is gone is not missed", put("4d", "5m"), "gone"),
+    Mutation("BackupSentinelBlind", "other labels blind it", put(r" on \(cluster\)", ""), "scrape adds"),
     Mutation(
         "BackupSentinelStateStale", "a missing right is not seen", drop("resource_up", "or"), "never listed"
     ),
@@ -190,6 +206,15 @@ LISTED = [
         "BackupSentinelObjectsUnreadable", "born with a value is fine", drop(" offset 1d", "or"), "born"
     ),
     Mutation("BackupSentinelUnknownPhases", "born with a value is fine", drop(" offset 1d", "or"), "born"),
+    *[
+        Mutation(
+            name,
+            "a gap a day ago makes a process young",
+            put(r"last_over_time\((\S+)\[1d\] offset 1d\)", r"\1 offset 1d"),
+            "gap in the scrapes",
+        )
+        for name in ("BackupSentinelObjectsUnreadable", "BackupSentinelUnknownPhases")
+    ],
     Mutation(
         "BackupSentinelRelayNotDelivering",
         "what waited counts for an hour",

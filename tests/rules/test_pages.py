@@ -54,6 +54,23 @@ def test_runbooks_have_commands(path: Path) -> None:
         assert "..." not in code
 
 
+OURS = re.compile(
+    r"^kubectl .*logs -l app\.kubernetes\.io/(?:name=backup-sentinel|component=relay).*$", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RUNBOOKS if OURS.search(path.read_text("utf-8"))], ids=name_of
+)
+def test_what_is_looked_for_in_our_log_is_written_there(path: Path) -> None:
+    sources = "".join(file.read_text("utf-8") for file in (RULES.parent / "exporter").glob("**/*.py"))
+    for command in OURS.findall(path.read_text("utf-8")):
+        assert "--tail=" in command, "kubectl shows ten lines of pods that are chosen by a label"
+        found = re.search(r"\| grep (?:-E )?(?:'([^']+)'|(\S+))$", command)
+        for word in (found[1] or found[2]).split("|") if found else ():
+            assert word == "CLUSTER" or word in sources, word
+
+
 @pytest.mark.parametrize("path", [*RUNBOOKS, *PAGES], ids=name_of)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in LINK.findall(path.read_text("utf-8")):

@@ -30,7 +30,8 @@ HEADER = """\
 #
 # The operator adds `namespace="<namespace of this object>"` to the first route and to all inhibitions, unless the
 # Alertmanager says otherwise. The alerts have no such label, so that nothing would ever be sent. README.md tells how to
-# avoid that. Keys are read from the Secret `backup-sentinel` in the same namespace, templates from a ConfigMap.
+# avoid that. Keys are read from the Secret `backup-sentinel` in the same namespace, templates from a ConfigMap. Mail needs
+# `smtp_smarthost` and `smtp_from` in the Alertmanager's own configuration, which is refused without them.
 """
 
 _MATCHER = re.compile(r'(?P<name>\w+)(?P<type>=~|!~|!=|=)"(?P<value>.*)"')

@@ -194,6 +194,7 @@ def _configure(text: str, settings: RuleSettings) -> str:
     )
     text = re.sub(r"\$labels\.cluster\b", f"$labels.{settings.cluster_label}", text)
     text = text.replace("{cluster=%q", f"{{{settings.cluster_label}=%q")
+    text = text.replace("on (cluster)", f"on ({settings.cluster_label})")
     return re.sub(
         r"^( {10}severity: )(\w+)$",
         lambda match: match[1] + _scalar(settings.severities.get(match[2], match[2])),
