@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from export.store.world import DAY, FAILED, HOUR, PARTIAL, World, key, run, schedule
+from backup_sentinel.model import FailureReason
+from export.store.world import DAY, FAILED, HOUR, PARTIAL, World, key, location, run, schedule
 from export.web.kit import NOW, fleet, hostile, served
 from serving.certificates import Authority
 
@@ -58,6 +60,11 @@ def on_terminal(*arguments: str, columns: int, **environment: str) -> str:
         process.wait(60)
     os.close(main)
     return shown.decode().replace("\r\n", "\n")
+
+
+def bare(shown: str) -> str:
+    """Return what is shown without its colours."""
+    return re.sub(r"\x1b\[\d+m", "", shown)
 
 
 def world_of(outcome: str) -> World:
@@ -128,6 +135,41 @@ def test_colour_and_width_on_a_terminal_only() -> None:
     assert max(map(len, plain.splitlines())) > 78
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120, 200])
+def test_the_table_fits_and_tells_names_apart_that_differ_at_the_end(columns: int) -> None:
+    world = fleet()
+    every = key("volumes-nightly", namespace="longhorn-system")
+    world.put(schedule(of=every, created=NOW - 30 * DAY))
+    for n in range(3):
+        one = key(
+            "volumes-nightly", namespace="longhorn-system", target=f"pvc-75a09021-c452-58ba-4cdac891829{n}"
+        )
+        world.put(run(NOW - HOUR, FAILED, of=one, name=f"backup-{n}"))
+    with served(world) as site:
+        shown = on_terminal("--url", site.server.url, "--state", "critical", columns=columns)
+        lines = [line for line in bare(shown).splitlines() if line.startswith(("STATE", "critical"))]
+    assert max(map(len, lines)) <= columns
+    assert len(set(lines)) == 5
+    assert "WHY" in lines[0]
+
+
+def test_storage_that_cannot_be_used_is_told_and_counts() -> None:
+    world = world_of("ok")
+    world.list("location", location("default", available=False, reason=FailureReason.PERMISSION))
+    with served(world) as site:
+        done = status("--url", site.server.url)
+        narrow = status("--url", site.server.url, "--schedule", "daily")
+    assert (done.returncode, narrow.returncode) == (2, 0)
+    assert done.stdout.endswith("prod: location default in velero is not available (permission)\n")
+
+
+def test_restores_are_called_so() -> None:
+    with served(fleet()) as site:
+        lines = status("--url", site.server.url, "--action", "restore").stdout
+    assert "(restores)" in lines
+    assert "ad hoc" not in lines
+
+
 @pytest.mark.parametrize("form", ["table", "wide", "name", "json"])
 def test_hostile_names_command_no_terminal(form: str) -> None:
     with served(hostile()) as site:
@@ -161,7 +203,7 @@ def test_a_protected_exporter_is_asked_with_a_password(
     with served(fleet("protected"), web=(tmp_path / "web.yaml", web)) as site:
         url = site.server.url
         trust = ("--ca-file", str(authority.root.cert))
-        assert "CERTIFICATE_VERIFY_FAILED" in status("--url", url).stderr
+        assert "its certificate is not trusted" in status("--url", url).stderr
         assert "--password-file" in status("--url", url, *trust).stderr
         wrong = password.with_name("wrong")
         wrong.write_text("wrong", encoding="utf-8")

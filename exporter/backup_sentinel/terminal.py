@@ -21,11 +21,16 @@ _CODES = {"red": "31", "yellow": "33", "green": "32", "dim": "2", "bold": "1"}
 
 
 class Column(NamedTuple):
-    """One column. `least` is how narrow it may become; those with a higher `drop` are left out first, 0 never."""
+    """One column. `least` is how narrow it may become; those with a higher `drop` are left out first, 0 never.
+
+    They are left out before another becomes narrower than its `ease`. With `ends` both ends of a text are kept where it is made shorter: names often differ only in the last part.
+    """
 
     name: str
     least: int = 0
     drop: int = 0
+    ease: int = 0
+    ends: bool = False
 
 
 class Cell(NamedTuple):
@@ -58,18 +63,33 @@ def measure(text: str) -> int:
     return width if width >= 0 else len(text)
 
 
-def shorten(text: str, width: int) -> str:
-    """Return a text that takes at most so many columns, with an ellipsis where something is left out."""
+def shorten(text: str, width: int, *, ends: bool = False) -> str:
+    """Return a text that takes at most so many columns, with an ellipsis where something is left out.
+
+    That is at its end, or with `ends` in its middle.
+    """
     if measure(text) <= width:
         return text
-    kept, used = [], 0
-    for char in text:
-        more = max(0, wcwidth(char))
-        if used + more > width - 1:
+    if width <= 0:
+        return ""
+    tail = _part(text, width // 2, end=True).lstrip() if ends else ""
+    while tail and not wcwidth(tail[0]):
+        tail = tail[1:]  # it was written over what is left out
+    return _part(text, width - 1 - measure(tail)).rstrip() + ELLIPSIS + tail
+
+
+def _part(text: str, width: int, *, end: bool = False) -> str:
+    """Return as much of a text as fits, from its beginning or up to its end.
+
+    Measured as a whole: a character may make the one before it wider.
+    """
+    kept = ""
+    for count in range(1, len(text) + 1):
+        part = text[-count:] if end else text[:count]
+        if measure(part) > width:
             break
-        kept.append(char)
-        used += more
-    return ("".join(kept).rstrip() + ELLIPSIS) if width > 0 else ""
+        kept = part
+    return kept
 
 
 def layout(
@@ -89,8 +109,8 @@ def layout(
         _squeeze(columns, kept, natural, width)
     lines = [[Cell(columns[number].name, "bold") for number in kept]]
     lines += [[row[number] for number in kept] for row in rows]
-    widths = [natural[number] for number in kept]
-    return [_line(line, widths, color=color) for line in lines]
+    shapes = [(natural[number], columns[number].ends) for number in kept]
+    return [_line(line, shapes, color=color) for line in lines]
 
 
 def paint(text: str, style: str, *, color: bool) -> str:
@@ -102,27 +122,33 @@ def _fitting(columns: Sequence[Column], kept: list[int], natural: dict[int, int]
     """Leave columns out until the rest can be made to fit."""
     kept = list(kept)
     while True:
-        least = sum(min(natural[number], columns[number].least or natural[number]) for number in kept)
+        least = sum(min(natural[number], _ease(columns[number]) or natural[number]) for number in kept)
         spare = [number for number in kept if columns[number].drop]
         if least + GAP * (len(kept) - 1) <= width or not spare:
             return kept
         kept.remove(max(spare, key=lambda number: columns[number].drop))
 
 
+def _ease(column: Column) -> int:
+    return max(column.ease, column.least)
+
+
 def _squeeze(columns: Sequence[Column], kept: list[int], natural: dict[int, int], width: int) -> None:
-    """Make the widest of the columns that may be narrower narrower, until the line fits or none is left."""
-    while sum(natural[number] for number in kept) + GAP * (len(kept) - 1) > width:
-        able = [
-            number for number in kept if columns[number].least and natural[number] > columns[number].least
-        ]
-        if not able:
-            return
-        natural[max(able, key=lambda number: natural[number])] -= 1
+    """Make the widest of the columns narrower until the line fits or none is left: first none below its ease."""
+    for floors in (
+        {number: _ease(columns[number]) for number in kept},
+        {number: columns[number].least for number in kept},
+    ):
+        while sum(natural[number] for number in kept) + GAP * (len(kept) - 1) > width:
+            able = [number for number in kept if 0 < floors[number] < natural[number]]
+            if not able:
+                break
+            natural[max(able, key=natural.__getitem__)] -= 1
 
 
-def _line(cells: Sequence[Cell], widths: Sequence[int], *, color: bool) -> str:
+def _line(cells: Sequence[Cell], shapes: Sequence[tuple[int, bool]], *, color: bool) -> str:
     parts = []
-    for cell, width in zip(cells, widths, strict=True):
-        text = shorten(cell.text, width)
+    for cell, (width, ends) in zip(cells, shapes, strict=True):
+        text = shorten(cell.text, width, ends=ends)
         parts.append(paint(text, cell.paint, color=color) + " " * (width - measure(text)))
     return (" " * GAP).join(parts).rstrip()

@@ -171,6 +171,48 @@ def test_columns_of_tables_are_labels_or_answers(path: Path) -> None:
             assert order["displayName"] in shown, panel["title"]
 
 
+@names
+def test_runs_of_one_schedule_for_several_targets_are_told_apart(path: Path) -> None:
+    for panel in panels(board(path)):
+        if panel["type"] == "table":
+            shown = set(panel["transformations"][-1]["options"]["renameByName"])
+            assert "schedule" not in shown or "target" in shown, panel["title"]
+        for target in panel["targets"]:
+            legend = target.get("legendFormat", "")
+            assert "{{schedule}}" not in legend or "{{target}}" in legend, panel["title"]
+
+
+@names
+def test_all_columns_of_a_table_are_in_sight_on_a_screen(path: Path) -> None:
+    screen = 1280
+    for panel in panels(board(path)):
+        if panel["type"] != "table":
+            continue
+        least = panel["fieldConfig"]["defaults"]["custom"]["minWidth"]
+        fixed = {
+            override["matcher"]["options"]: each["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for each in override["properties"]
+            if each["id"] == "custom.width"
+        }
+        titles = panel["transformations"][-1]["options"]["renameByName"].values()
+        needed = sum(fixed.get(title, least) for title in titles)
+        assert needed <= panel["gridPos"]["w"] / 24 * screen, panel["title"]
+
+
+@names
+def test_a_large_fleet_is_answered_for_within_the_two_minutes_that_prometheus_allows(path: Path) -> None:
+    """2,000 schedules cost about 4 ms of processor time for each selector and step (Prometheus 2.42)."""
+    dashboard = board(path)
+    hours = float(dashboard["time"]["from"].removeprefix("now-").removesuffix("h"))
+    for asked in queries(path):
+        if asked.source != "prometheus" or asked.target["instant"]:
+            continue
+        least = {"": 0.0, "30m": 0.5, "10m": 1 / 6, "1h": 1.0}[asked.target.get("interval", "")]
+        steps = hours / max(least, hours / 1500)
+        assert steps * len(list(selectors(asked.expression.replace("$", "")))) <= 10_000, asked.name
+
+
 def test_the_page_speaks_of_every_dashboard() -> None:
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
     for path in FILES:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from backup_sentinel.generate.dashboards import promql
+from backup_sentinel.generate.dashboards import promises, promql
 from dashboards.reading import EVERYTHING
 from rules.promtools import check, find, oldest_promtool
 
@@ -63,6 +63,51 @@ def judge(
 @pytest.fixture(scope="module")
 def promtools() -> list[Path]:
     return [find("promtool"), oldest_promtool()]
+
+
+PAUSED = 'kube_backup_schedule_paused{schedule="a",action="backup"'
+AVAILABLE = 'kube_backup_location_available{location="s3"'
+
+
+def test_a_schedule_with_targets_is_known_by_these_alone(promtools: list[Path], tmp_path: Path) -> None:
+    series = {
+        PAUSED + ',location="s3"}': samples(("0", HOURS)),
+        PAUSED + ',location="s3",target="one"}': samples(("0", HOURS)),
+        PAUSED + ',location="s3",target="two"}': samples(("1", HOURS)),
+        PAUSED.replace('"a"', '"b"') + "}": samples(("0", HOURS)),
+    }
+    a = '{action="backup",location="s3",schedule="a",target="%s"}'
+    expected = {a % "one": 0.0, a % "two": 1.0, '{action="backup",schedule="b"}': 0.0}
+    judge(promtools, tmp_path, series, promql.known(), expected)
+
+
+@pytest.mark.parametrize(("available", "health"), [("1", 0.0), ("0", 3.0)])
+def test_a_location_that_cannot_be_used_is_as_bad_as_its_alert(
+    promtools: list[Path], tmp_path: Path, available: str, health: float
+) -> None:
+    up = "backup_sentinel_cluster_up"
+    series = {
+        PAUSED + ',cluster="c"}': samples(("0", HOURS)),
+        AVAILABLE + ',cluster="c"}': samples((available, HOURS)),
+        up + '{cluster="c"}': samples(("1", HOURS)),
+    }
+    judge(promtools, tmp_path, series, promql.cluster_health(), {'{cluster="c"}': health})
+
+
+def test_a_schedule_that_never_succeeded_is_counted_once_it_should_have(
+    promtools: list[Path], tmp_path: Path
+) -> None:
+    deadline = "kube_backup_schedule_deadline_timestamp_seconds"
+    labels = 'schedule="%s",action="backup"'
+    series = {
+        # The clock of the test begins at 0, and 47 hours are 169200 seconds.
+        f"{deadline}{{{labels % 'late'}}}": samples(("169140", HOURS)),
+        f"{deadline}{{{labels % 'early'}}}": samples(("999999", HOURS)),
+        f"{deadline}{{{labels % 'fine'}}}": samples(("169140", HOURS)),
+        f"kube_backup_last_recovery_point_timestamp_seconds{{{labels % 'fine'}}}": samples(("1", HOURS)),
+        f"kube_backup_schedule_created_timestamp_seconds{{{labels % 'whole'}}}": samples(("1", HOURS)),
+    }
+    judge(promtools, tmp_path, series, promises.never(), {'{action="backup",schedule="late"}': 60.0})
 
 
 GROWTH: dict[str, tuple[Series, float]] = {
@@ -145,6 +190,22 @@ HEALTH: dict[str, tuple[dict[str, str], int]] = {
     "late, with a run beyond its time": (
         {"schedule_deadline_timestamp_seconds": "160000", "running_deadline_timestamp_seconds": "165000"},
         3,
+    ),
+    "late, with a run that began when it was late already": (
+        {
+            "schedule_deadline_timestamp_seconds": "160000",
+            "running_since_timestamp_seconds": "161000",
+            "running_deadline_timestamp_seconds": "200000",
+        },
+        3,
+    ),
+    "late, with a run that began in time": (
+        {
+            "schedule_deadline_timestamp_seconds": "160000",
+            "running_since_timestamp_seconds": "160800",
+            "running_deadline_timestamp_seconds": "200000",
+        },
+        0,
     ),
     "missed": ({"schedule_next_due_timestamp_seconds": "160000"}, 2),
     "paused": ({"schedule_paused": "1", "schedule_deadline_timestamp_seconds": "160000"}, 1),

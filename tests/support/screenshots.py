@@ -46,8 +46,9 @@ class Shot(NamedTuple):
 SHOTS = (
     Shot("status", "/", 1280, 1240),
     Shot("status-dark", "/", 1280, 1240, dark=True),
-    Shot("status-phone", "/?state=problem", 390, 1180, phone=True),
+    Shot("status-phone", "/?state=problem", 390, 1500, phone=True),
     Shot("schedule", f"/schedule?{urlencode(BILLING)}", 1280, 900),
+    Shot("locations", "/locations", 1280, 980),
 )
 INBOX = Shot("inbox", "/", 1500, 940)
 

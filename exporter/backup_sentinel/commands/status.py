@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from typing import get_args
 from urllib.parse import quote
 
@@ -22,16 +23,16 @@ _PAINT = {State.CRITICAL: "red", State.WARNING: "yellow", State.OK: "green", Sta
 
 _COLUMNS = (
     Column("STATE"),
-    Column("CLUSTER", least=8),
-    Column("OPERATOR", least=6, drop=5),
-    Column("NAMESPACE", least=8, drop=2),
-    Column("SCHEDULE", least=16),
-    Column("ACTION", drop=4),
-    Column("LAST SUCCESS", drop=7),
-    Column("AGE"),
-    Column("NEXT RUN", drop=3),
-    Column("OUTCOME", drop=6),
-    Column("WHY", least=28),
+    Column("CLUSTER", least=6, ease=8, ends=True),
+    Column("OPERATOR", least=6, drop=6, ease=8),
+    Column("NAMESPACE", least=8, drop=3, ease=10, ends=True),
+    Column("SCHEDULE", least=12, ease=18, ends=True),
+    Column("ACTION", drop=5),
+    Column("LAST SUCCESS", drop=8),
+    Column("AGE", drop=1),
+    Column("NEXT RUN", drop=4),
+    Column("OUTCOME", drop=7),
+    Column("WHY", least=8, ease=20),
 )
 _MORE = (
     Column("TARGET", least=8),
@@ -45,8 +46,9 @@ _MORE = (
 )
 
 _EPILOG = """\
-The exit code is 0 if all is well (paused schedules included), 1 for warnings, 2 for what is critical or cannot be seen;
-so it is where no schedule is found that was asked for by name. --state chooses what is shown, and changes no exit code.
+The exit code is 0 if all is well (paused schedules included), 1 for warnings, 2 for what is critical or cannot be seen.
+A storage location that is not available is critical, a repository that is not ready a warning. It is 2 as well where
+no schedule is found that was asked for by name. --state chooses what is shown, and changes no exit code.
 Colour is used on a terminal; NO_COLOR and FORCE_COLOR are heeded.
 
 examples:
@@ -164,7 +166,26 @@ def table(overview: Overview, *, width: int | None, color: bool, wide: bool = Fa
             lines.append(f"{name}: nothing of any operator that is known is installed")
         for error, resources in cluster.troubles().items():
             lines.append(words.plain(f"{name}: {words.few(resources)}: {error}"))
+    lines += [terminal.paint(words.plain(line), style, color=color) for style, line in _places(overview)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _places(overview: Overview) -> Iterator[tuple[str, str]]:
+    """Yield what storage cannot be used, each with its colour."""
+    titles = {cluster.cluster: cluster.title for cluster in overview.clusters}
+    for place in overview.locations:
+        what = f"is not available ({place.reason})" if place.exists else "does not exist"
+        where = titles.get(place.cluster, place.cluster)
+        yield "red", f"{where}: location {place.location} in {place.resource_namespace} {what}"
+    for repository in overview.repositories:
+        where = titles.get(repository.cluster, repository.cluster)
+        yield (
+            "yellow",
+            f"{where}: repository {repository.repository} in {repository.resource_namespace} is not ready",
+        )
+    told = len(overview.locations) + len(overview.repositories)
+    if more := overview.locations_unavailable + overview.repositories_unready - told:
+        yield "", f"and {more} more locations or repositories that cannot be used"
 
 
 def _cells(row: ScheduleRow, now: float, *, wide: bool) -> list[Cell]:
@@ -197,7 +218,7 @@ def _cells(row: ScheduleRow, now: float, *, wide: bool) -> list[Cell]:
 
 
 def _name(row: ScheduleRow, *, wide: bool) -> str:
-    name = row.schedule or "(ad hoc)"
+    name = row.schedule or ("(restores)" if row.action == "restore" else "(ad hoc)")
     return f"{name} / {row.target}" if row.target and not wide else name
 
 

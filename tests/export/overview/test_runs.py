@@ -39,3 +39,25 @@ def test_runs_are_told_newest_first_over_all_streams(world: World) -> None:
     assert (told.total, [one.created for one in told.runs]) == (30, [LAST + 28, LAST + 27, LAST + 26])
     told = at_once(tell_runs(lens, Choice.parse([("outcome", "succeeded")]), offset=0, limit=2))
     assert (told.total, [one.created for one in told.runs]) == (10, [LAST + 27, LAST + 24])
+
+
+def test_volumes_are_not_counted_where_no_object_tells_of_any(world: World) -> None:
+    world.start(schedule(), run(LAST, PARTIAL))
+    told = only(world).newest
+    assert told is not None
+    assert (told.volumes_total, told.volumes_failed) == (None, None)
+    world.store.missing(world.feed("volume"))
+    told = only(world).newest
+    assert told is not None
+    assert (told.volumes_total, told.volumes_failed) == (None, None)
+    world.list("volume")
+    told = only(world).newest
+    assert told is not None
+    assert (told.volumes_total, told.volumes_failed) == (0, 0)
+
+
+def test_a_run_may_tell_of_failed_volumes_that_have_no_objects(world: World) -> None:
+    world.start(schedule(), run(LAST, PARTIAL, failed_volumes=2.0))
+    told = only(world).newest
+    assert told is not None
+    assert (told.volumes_total, told.volumes_failed) == (None, 2)

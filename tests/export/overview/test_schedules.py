@@ -7,6 +7,7 @@ import msgspec
 from backup_sentinel.export.overview import (
     Lens,
     Overview,
+    find_locations,
     tell_locations,
 )
 from backup_sentinel.model import FailureReason
@@ -112,7 +113,7 @@ def test_what_an_operator_wrote_is_told_on_permission_only_and_without_secrets(w
     assert (row.message, row.newest.message) == ("refused: password=***", "upload failed: password=***")
     assert row.newest.volumes[0].message == "lost: password=***"
     lens = Lens(world.store, world.now, texts=True)
-    assert [place.message for place in tell_locations(lens)] == ["password=***"]
+    assert [place.message for place in tell_locations(lens, find_locations(lens))] == ["password=***"]
 
 
 def test_a_row_tells_of_the_run_under_way_and_the_state_of_its_location(world: World) -> None:

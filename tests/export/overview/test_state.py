@@ -44,6 +44,20 @@ from export.store.world import (
         ),
         ([schedule(), run(LAST, PARTIAL), run(LAST + 1)], LAST, OK, []),
         ([schedule(), run(LAST, PARTIAL), run(LAST + 1, FAILED)], LAST, CRITICAL, ["the last run failed"]),
+        # Of those of one second the one whose name comes last is the newest.
+        (
+            [schedule(), run(LAST, name="a"), run(LAST, FAILED, name="b")],
+            LAST,
+            CRITICAL,
+            ["the last run failed"],
+        ),
+        ([schedule(), run(LAST, FAILED, name="a"), run(LAST, name="b")], LAST, OK, []),
+        (
+            [schedule(), run(LAST, FAILED, name="a"), run(LAST, PARTIAL, name="b")],
+            LAST,
+            WARNING,
+            ["the last run failed in part"],
+        ),
         # Failures may be tolerated, up to a number.
         ([schedule(failures_tolerated=2), run(LAST, FAILED)], LAST, OK, []),
         (
@@ -70,8 +84,15 @@ from export.store.world import (
             CRITICAL,
             ["no success is known", "no run began when it was due"],
         ),
-        # A run under way excuses both, until it is stalled itself.
-        ([schedule(), run(LAST), run(NEXT + 2 * DAY, RUNNING)], NEXT + 2 * DAY + HOUR, OK, []),
+        # A run under way excuses both, until it is stalled itself, but no deadline that had passed when it began.
+        ([schedule(), run(LAST), run(NEXT + DAY, RUNNING)], NEXT + DAY + HOUR, OK, []),
+        ([schedule(), run(LAST), run(NEXT + DAY + 30 * MINUTE, RUNNING)], NEXT + DAY + HOUR, OK, []),
+        (
+            [schedule(), run(LAST), run(NEXT + 2 * DAY, RUNNING)],
+            NEXT + 2 * DAY + HOUR,
+            CRITICAL,
+            ["no recovery point in time"],
+        ),
         ([schedule(), run(LAST - DAY), run(LAST, RUNNING, timeout=2 * DAY)], NEXT + HOUR, OK, []),
         (
             [schedule(), run(LAST), run(NEXT, RUNNING, timeout=HOUR)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,8 +10,9 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from backup_sentinel.export.web.meanings import FIELDS, SHAPES
 from backup_sentinel.export.web.openapi import describe
-from export.store.world import FAILED, World, key, run, schedule
+from export.store.world import FAILED, World, key, location, run, schedule
 from export.web.kit import NASTY, NOW, fleet, hostile, served
 
 SHOP = {
@@ -27,7 +29,7 @@ QUESTIONS: dict[str, list[dict[str, str]]] = {
     "/schedule": [SHOP],
     "/runs": [{}, {"outcome": "failed"}, {"limit": "2"}],
     "/run": [{"name": NAME, **SHOP}, {"name": NAME, "namespace": "shop-backups"}],
-    "/locations": [{}, {"cluster": "prod"}],
+    "/locations": [{}, {"cluster": "prod"}, {"limit": "1", "offset": "1"}],
     "/clusters": [{}, {"cluster": "prod"}],
 }
 REFUSED = [
@@ -72,6 +74,18 @@ def test_the_description_is_valid_and_is_what_is_served() -> None:
         assert site.json("/api/v1/openapi.json") == description
 
 
+def test_every_shape_and_field_is_explained_and_nothing_else() -> None:
+    schemas = describe()["components"]["schemas"]
+    used = set()
+    for shape, schema in schemas.items():
+        assert schema["description"].endswith("."), shape
+        for name, field in schema.get("properties", {}).items():
+            assert field["description"].endswith("."), (shape, name)
+            used.add(f"{shape}.{name}" if f"{shape}.{name}" in FIELDS else name)
+    assert used == FIELDS.keys()
+    assert SHAPES.keys() <= schemas.keys()
+
+
 def test_every_path_is_asked_here() -> None:
     assert {f"/api/v1{path}" for path in QUESTIONS} == set(describe()["paths"])
 
@@ -86,8 +100,6 @@ def test_every_answer_is_as_described(build: Any) -> None:
                 answer = site.get(f"/api/v1{path}?{urlencode(question)}")
                 assert answer.status == 200 or build is not fleet, answer
                 shape = responses[str(answer.status)]["content"]["application/json"]["schema"]
-                import json
-
                 whole = {**shape, "components": described["components"]}
                 jsonschema.Draft202012Validator(whole).validate(json.loads(answer.body))
 
@@ -146,12 +158,14 @@ def test_pages_of_an_answer_make_up_the_whole() -> None:
             schedule(of=key(f"s{n:02}")),
             run(NOW + n, FAILED if n % 2 else run(0).outcome, of=key(f"s{n:02}")),
         )
+    world.put(*(location(f"l{n:02}", available=not n % 3) for n in range(25)))
     with served(world) as site:
-        for what in ("schedules", "runs"):
+        for what in ("schedules", "runs", "locations"):
             whole = site.json(f"/api/v1/{what}")[what]
             parts = [site.json(f"/api/v1/{what}?limit=10&offset={at}")[what] for at in (0, 10, 20)]
             assert [row for part in parts for row in part] == whole
             assert len(whole) == 25
+        assert site.json("/api/v1/locations?limit=1")["locations_total"] == 25
 
 
 def test_any_name_can_be_asked_for() -> None:
@@ -161,6 +175,22 @@ def test_any_name_can_be_asked_for() -> None:
             assert [row["schedule"] for row in told["schedules"]] == [name]
             found = site.json(f"/api/v1/run?{urlencode({'name': name, 'namespace': name})}")
             assert (found["name"], found["message"]) == (name, name.strip())
+
+
+def test_storage_that_cannot_be_used_is_told_beside_schedules() -> None:
+    with served(fleet()) as site:
+        told = site.json("/api/v1/schedules?cluster=")
+    assert (told["locations_unavailable"], told["repositories_unready"]) == (1, 0)
+    assert [(row["location"], row["available"]) for row in told["locations"]] == [("default", False)]
+    assert "repositories" not in told
+
+
+def test_volumes_are_left_out_where_no_object_tells_of_any() -> None:
+    world = World()
+    world.put(run(NOW, FAILED, name="x"))
+    with served(world) as site:
+        told = site.json("/api/v1/run?name=x")
+    assert not [name for name in told if name.startswith("volumes")]
 
 
 def test_several_runs_of_a_name_are_told_apart() -> None:

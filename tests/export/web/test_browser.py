@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from export.store.world import World
-from export.web.kit import NASTY, fleet, hostile, served
+from backup_sentinel.model import FailureReason
+from export.store.world import DAY, FAILED, GIB, HOUR, World, key, run, schedule
+from export.web.kit import NASTY, NOW, fleet, hostile, served
 from export.web.test_pages import RUN, SCHEDULE, walk
 from support.axe import violations
 from support.browser import Page, browse
@@ -51,6 +52,54 @@ async def test_nothing_is_cut_off_or_wider_than_a_phone(page: Page) -> None:
                 "e => Math.round(e.getBoundingClientRect().right) - innerWidth)].filter(x => x > 0)"
             )
             assert over == [], path
+
+
+@pytest.mark.parametrize("width", [800, 970, 1280])
+async def test_tables_fit_a_narrow_window_and_break_no_name_of_a_cluster(page: Page, width: int) -> None:
+    world = fleet()
+    every = key("volumes-nightly", namespace="longhorn-system", cluster="prod")
+    late = key("billing-daily")
+    world.put(
+        schedule(of=every, created=NOW - 30 * DAY, location="default"),
+        schedule(of=late, created=NOW - 30 * DAY, location="default"),
+        run(NOW - 2 * DAY - 18 * HOUR, of=late, size=335.8 * GIB),
+        run(NOW - HOUR, FAILED, of=late, reason=FailureReason.STORAGE_MISSING),
+    )
+    target = "pvc-75a09021-c452-58ba-9dba-4cdac8918294"
+    for n in range(14):
+        one = key("volumes-nightly", namespace="longhorn-system", target=target)
+        world.put(run(NOW - n * DAY, FAILED if n % 3 else run(0).outcome, of=one, size=335.8 * GIB))
+    with served(world, titles={"prod": "production"}) as site:
+        await page.open(site.server.url, width=width)
+        over = await page.evaluate(
+            "[...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth).filter(x => x > 0)"
+        )
+        heights = await page.evaluate(
+            "[...document.querySelectorAll('td .strip')].map(e => e.getBoundingClientRect().height)"
+        )
+        names = await page.evaluate(
+            "[...document.querySelectorAll('td[data-name=Cluster] > div')].map(e => {"
+            " const range = document.createRange(); range.selectNodeContents(e.firstChild);"
+            " return range.getClientRects().length })"
+        )
+    assert over == []
+    assert max(heights) < 50
+    assert max(names) == 1
+
+
+async def test_on_paper_outcomes_keep_their_colours_and_there_is_nothing_to_press(page: Page) -> None:
+    with served(fleet()) as site:
+        await page.open(site.server.url, width=800)
+        await page.call("Emulation.setEmulatedMedia", media="print")
+        assert (
+            await page.evaluate("getComputedStyle(document.querySelector('.strip span')).printColorAdjust")
+            == "exact"
+        )
+        shown = await page.evaluate(
+            "[...document.querySelectorAll('form, nav, .skip')].filter(e => e.checkVisibility()).length"
+        )
+        assert shown == 0
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 async def test_pages_need_nothing_from_anywhere_else_and_complain_of_nothing(page: Page) -> None:

@@ -11,7 +11,7 @@ import bcrypt
 import pytest
 
 from backup_sentinel.telemetry import ENDPOINTS
-from export.store.world import DAY, FAILED, FORBIDDEN, UNREACHABLE, World, key, run, schedule
+from export.store.world import DAY, FAILED, FORBIDDEN, HOUR, UNREACHABLE, World, key, location, run, schedule
 from export.web.kit import NASTY, NOW, Served, fleet, hostile, served
 
 SCHEDULE = "/schedule?cluster=&operator=velero&resource_namespace=shop-backups&schedule=shop&action=backup"
@@ -138,12 +138,72 @@ def test_many_schedules_are_leafed_through() -> None:
     assert len({parse_qs(urlsplit(link).query)["schedule"][0] for link in found}) == 230
 
 
+def test_a_page_says_what_is_wrong_with_the_storage_where_all_schedules_are_well() -> None:
+    world = World()
+    world.now = NOW
+    for word in ("schedule", "run", "location"):
+        world.list(world.feed(word))
+    world.put(schedule(created=NOW - DAY), run(NOW - HOUR), location("gone", available=False))
+    with served(world) as site:
+        html = site.text("/")
+        words = Reader(html).words
+        assert "<title>critical" in html
+        assert "Critical: storage cannot be used" in words
+        assert "Location gone in velero, prod: not available (unknown)" in words
+        assert "torage" not in Reader(site.text("/?action=restore")).words
+
+
+def test_the_headline_counts_what_is_asked_for() -> None:
+    with served(fleet()) as site:
+        for query in ("", "?state=problem", "?state=critical", "?cluster="):
+            assert "Critical: 1 needs a look" in Reader(site.text(f"/{query}")).words, query
+        for query in ("?state=paused", "?outcome=succeeded"):
+            words = Reader(site.text(f"/{query}")).words
+            assert "need" not in words[: words.index("Clusters", words.index("matches"))], query
+
+
+def test_what_is_judged_under_a_filter_is_said_and_the_page_is_marked() -> None:
+    with served(fleet()) as site:
+        page = Reader(site.text("/?action=restore"))
+        assert "Only what matches the filter is judged: 1 row." in page.words
+        current = [known["href"] for tag, known in page.elements if known.get("aria-current")]
+        assert current == ["./?action=restore"]
+        assert "Only what matches" not in Reader(site.text("/")).words
+
+
+def test_a_paused_schedule_does_not_make_the_title_of_the_page() -> None:
+    world = World()
+    for word in ("schedule", "run"):
+        world.list(world.feed(word))
+    world.put(schedule(paused=True))
+    with served(world) as site:
+        assert "<title>all is well" in site.text("/")
+
+
+def test_of_a_run_that_is_no_backup_nothing_is_said_that_makes_no_sense() -> None:
+    with served(fleet()) as site:
+        name = f"restore-{NOW - 2 * HOUR:.0f}"
+        told = Reader(
+            site.text(
+                f"/run?cluster=prod&operator=velero&resource_namespace=velero&action=restore&name={name}"
+            )
+        )
+        about = Reader(
+            site.text("/schedule?cluster=prod&operator=velero&resource_namespace=velero&action=restore")
+        )
+    assert "Can be restored" not in told.words + about.words
+    assert "Promise" not in about.words
+
+
 @pytest.mark.parametrize("path", ["/schedule", "/run", "/schedule?cluster=prod&schedule=gone", "/nothing"])
 def test_what_is_not_there_is_said(path: str) -> None:
     with served(fleet()) as site:
         answer = site.get(path)
         assert answer.status == 404
-        Reader(answer.body.decode())
+        page = Reader(answer.body.decode())
+        assert "Not Found" in answer.body.decode()
+        assert "this page as JSON" not in page.words
+        assert "<title>Bad Request" in site.get("/?state=bad").body.decode()
         assert site.get("/a/b/c").status == 404
         assert site.get("/", method="POST").status == 405
         assert site.get("/?state=bad").status == 400
@@ -161,6 +221,7 @@ def test_states_in_which_there_is_nothing_to_show_are_explained() -> None:
     world.store.missing(world.feed("run"))
     with served(world) as site:
         assert "No backup operator is installed" in site.text("/")
+        assert "No backup operator is installed" in site.text("/clusters")
     world.store.outage(world.feed("run"), UNREACHABLE)
     with served(world) as site:
         told = site.text("/")
@@ -288,3 +349,5 @@ def test_a_page_of_clusters_tells_what_is_read_apart_from_what_is_not_installed(
     )
     assert words.index("✕ cannot be read volumes") < words.index("✓ read", words.index("1 not installed"))
     assert re.search(r"Not installed: deletions\.", words)
+    assert "Clusters: 2" in words
+    assert "1 critical" in words

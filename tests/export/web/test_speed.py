@@ -48,6 +48,15 @@ async def test_others_have_their_turn_while_many_schedules_are_looked_at() -> No
     assert turns > 3
 
 
+async def test_others_have_their_turn_while_many_clusters_are_told_of() -> None:
+    world = World()
+    for n in range(60):
+        for word in ("schedule", "run", "location"):
+            world.list(world.feed(word, cluster=f"c{n:02}"))
+    steps = survey(Lens(world.store, NOW), "1", limit=0, full=True)
+    assert sum(1 for _ in steps) >= 60
+
+
 async def test_no_single_step_takes_long() -> None:
     lens = Lens(crowd(300, 40).store, NOW)
     for steps in (survey(lens, "1"), tell_runs(lens, Choice(), offset=0, limit=1000)):

@@ -6,7 +6,7 @@ In: the store, brought up to date. Out: rows, worst first. Never here: how a row
     lens        a look at the store at one moment
     state       how bad a stream is, by the verdicts of the alert rules
     verdicts    which streams are looked at, the worst first
-    rows        what is told: the shapes of the API
+    rows, sight what is told: the shapes of the API
     schedules, runs, places, clusters    from what the store knows to rows
     steps       the same for many streams, with room for others in between
     client      asks a running exporter for its rows
@@ -15,16 +15,13 @@ In: the store, brought up to date. Out: rows, worst first. Never here: how a row
 
 from .choice import EVERYTHING, LABELS, PROBLEM, Choice, ChoiceError
 from .lens import Lens
-from .places import tell_locations, tell_repositories
+from .places import FEW_PLACES, find_locations, find_repositories, tell_locations, tell_repositories
 from .rows import (
-    ClusterList,
-    ClusterRow,
     LocationRow,
     Mark,
     Overview,
     PlaceList,
     RepositoryRow,
-    ResourceRow,
     RunList,
     RunRow,
     ScheduleDetail,
@@ -33,12 +30,14 @@ from .rows import (
 )
 from .runs import MANY_VOLUMES, find_runs, is_restorable, restores, tell_run
 from .schedules import tell_detail
+from .sight import ClusterList, ClusterRow, ResourceRow
 from .state import RANK, State, judge
 from .steps import Steps, at_once, by_turns, survey, tell_runs
 from .verdicts import Verdict, streams, verdicts, wanted
 
 __all__ = [
     "EVERYTHING",
+    "FEW_PLACES",
     "LABELS",
     "MANY_VOLUMES",
     "PROBLEM",
@@ -64,6 +63,8 @@ __all__ = [
     "VolumeRow",
     "at_once",
     "by_turns",
+    "find_locations",
+    "find_repositories",
     "find_runs",
     "is_restorable",
     "judge",

@@ -74,6 +74,11 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
             for name, values in self.labels.items()
         )
 
+    @property
+    def narrow(self) -> bool:
+        """Whether only some streams of a place are asked for."""
+        return bool(self.part) or any(name in self.labels for name in LABELS[3:])
+
     def takes_state(self, state: State) -> bool:
         """Tell whether a state is asked for."""
         return not self.states or state in self.states
@@ -84,6 +89,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     def takes_place(self, cluster: str, operator: str, namespace: str) -> bool:
         """Tell whether a location or repository is in a place that is asked for."""
+        if not self.labels:
+            return True
         known = {"cluster": cluster, "operator": operator, "resource_namespace": namespace}
         return all(value in self.labels.get(name, (value,)) for name, value in known.items())
 

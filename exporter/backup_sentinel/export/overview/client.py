@@ -79,7 +79,15 @@ def _get(
     except urllib.error.HTTPError as error:
         raise ClientError(f"{url} answered {error.code}{_hint(error)}") from error
     except (OSError, ValueError, http.client.HTTPException, msgspec.MsgspecError) as error:
-        raise ClientError(f"{url} did not answer with an overview: {plain(str(error))}") from error
+        raise ClientError(f"{url} did not answer with an overview: {plain(_why(error))}") from error
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong, without what wraps it."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {reason.verify_message}"
+    return (reason.strerror if isinstance(reason, OSError) else None) or str(reason) or type(reason).__name__
 
 
 def _hint(error: urllib.error.HTTPError) -> str:

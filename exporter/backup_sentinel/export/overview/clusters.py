@@ -1,14 +1,14 @@
 """From clusters, and what can be read of each, to rows."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from backup_sentinel.cause.message import tell
 from backup_sentinel.export.store import Feed
 
 from .choice import EVERYTHING, Choice
 from .lens import Lens
-from .rows import ClusterRow, ResourceRow
+from .sight import ClusterRow, ResourceRow
 from .state import State
 from .verdicts import Verdict
 
@@ -18,33 +18,32 @@ GONE = "no longer served"
 
 def tell_clusters(
     lens: Lens, verdicts: Iterable[Verdict], choice: Choice = EVERYTHING, *, full: bool = True
-) -> list[ClusterRow]:
-    """Tell of the clusters, whose streams were judged; unless `full` only of resources that cannot be read."""
+) -> Iterator[ClusterRow]:
+    """Tell of the clusters, whose streams were judged; unless `full` only of resources that cannot be read.
+
+    The iterator may be left and taken up again while the store changes.
+    """
     states: dict[str, Counter[State]] = {}
     for verdict in verdicts:
         states.setdefault(verdict.key.cluster, Counter())[verdict.state] += 1
-    rows = []
     for name, facts in sorted(lens.store.clusters.items()):
         if name not in choice.labels.get("cluster", (name,)):
             continue
         feeds = [feed for known in lens.store.installations(name) for feed in known.feeds]
         counts = states.get(name, Counter())
-        rows.append(
-            ClusterRow(
-                cluster=name,
-                title=lens.title(name),
-                up=facts.up,
-                last_contact=max(
-                    (feed.last_contact for feed in feeds if feed.last_contact is not None), default=None
-                ),
-                clock_skew=facts.clock_skew,
-                states={state: counts[state] for state in State},
-                operators=tuple(sorted({feed.key.operator for feed in feeds if feed.synced or feed.up})),
-                waiting=sum(not (feed.synced or feed.missing or feed.up is False) for feed in feeds),
-                resources=tuple(_resource(feed) for feed in feeds if full or feed.up is False),
-            )
+        yield ClusterRow(
+            cluster=name,
+            title=lens.title(name),
+            up=facts.up,
+            last_contact=max(
+                (feed.last_contact for feed in feeds if feed.last_contact is not None), default=None
+            ),
+            clock_skew=facts.clock_skew,
+            states={state: counts[state] for state in State},
+            operators=tuple(sorted({feed.key.operator for feed in feeds if feed.synced or feed.up})),
+            waiting=sum(not (feed.synced or feed.missing or feed.up is False) for feed in feeds),
+            resources=tuple(_resource(feed) for feed in feeds if full or feed.up is False),
         )
-    return rows
 
 
 def _resource(feed: Feed) -> ResourceRow:

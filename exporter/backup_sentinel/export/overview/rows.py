@@ -4,16 +4,12 @@ Instants are Unix seconds, durations seconds, sizes bytes. What is not known is 
 always there, "" where they do not apply. `message` is what the operator wrote: left out unless whoever asks may see it.
 """
 
-import re
-
 import msgspec
 
 from backup_sentinel.model import Outcome
 
+from .sight import ClusterRow
 from .state import RANK, State
-
-_REQUEST = re.compile(r"^[A-Z]+ /\S*: ")
-"""What an error of the API server begins with: the request that it answers."""
 
 STRIP = 14
 """How many of its last runs a schedule shows at a glance."""
@@ -45,7 +41,8 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One run with everything that is known of it.
 
     `namespace` is that of the run's own object, `resource_namespace` that of its schedule. `copied` says that it
-    happened elsewhere and was found in a shared location. `volumes` are the worst ones; `volumes_total` counts all.
+    happened elsewhere and was found in a shared location. `volumes` are the worst ones; `volumes_total` counts all, and
+    is left out where no object tells of volumes.
     """
 
     cluster: str
@@ -78,8 +75,8 @@ class RunRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     of_run: str | None = None
     copied: bool
     message: str | None = None
-    volumes_total: int
-    volumes_failed: int
+    volumes_total: int | None = None
+    volumes_failed: int | None = None
     volumes: tuple[VolumeRow, ...] = ()
 
     @property
@@ -201,87 +198,22 @@ class RunList(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class PlaceList(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """Storage locations and repositories."""
+    """Storage locations and repositories, of each from `offset` on; the totals are how many there are."""
 
     time: float
+    offset: int
+    locations_total: int
+    repositories_total: int
     locations: tuple[LocationRow, ...]
     repositories: tuple[RepositoryRow, ...]
-
-
-class ResourceRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One resource of an operator in one cluster; `scope` is the one namespace it is limited to, or "".
-
-    `up` is left out until the first answer; `served` is false where the API server does not know the resource.
-    """
-
-    operator: str
-    resource: str
-    scope: str
-    up: bool | None = None
-    served: bool
-    listed: bool
-    objects: int
-    last_contact: float | None = None
-    error: str | None = None
-
-
-class ClusterRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """One cluster: whether it answers, how many streams are in which state, and what can be read of it.
-
-    `operators` are those of which something is installed. In the list of schedules `resources` are only those that cannot
-    be read.
-    """
-
-    cluster: str
-    title: str
-    up: bool | None = None
-    last_contact: float | None = None
-    clock_skew: float | None = None
-    states: dict[State, int]
-    operators: tuple[str, ...]
-    waiting: int
-    resources: tuple[ResourceRow, ...] = ()
-
-    @property
-    def outages(self) -> dict[str, str]:
-        """What is in the way, by resource."""
-        return {
-            f"{row.resource} in {row.scope}" if row.scope else row.resource: row.error
-            for row in self.resources
-            if row.error is not None
-        }
-
-    def troubles(self) -> dict[str, list[str]]:
-        """Return the resources that cannot be read by what is in the way, whatever request met it first."""
-        troubles: dict[str, list[str]] = {}
-        for resource, error in self.outages.items():
-            troubles.setdefault(_REQUEST.sub("", error), []).append(resource)
-        return troubles
-
-    @property
-    def bare(self) -> bool:
-        """Whether the cluster answers, and nothing of any operator is there."""
-        return bool(self.up) and not self.operators and not self.waiting and not self.resources
-
-    @property
-    def state(self) -> State:
-        """How bad the cluster itself is, its schedules aside."""
-        if self.up is False:
-            return State.CRITICAL
-        return State.WARNING if self.outages else State.OK
-
-
-class ClusterList(msgspec.Struct, kw_only=True):
-    """All clusters, in order of their names."""
-
-    time: float
-    clusters: tuple[ClusterRow, ...]
 
 
 class Overview(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """Everything, worst first; `time` is when it was looked at. `total` schedules match, of which these are from `offset` on.
 
-    `state` is the worst of any of them, clusters that do not answer and resources that cannot be read included.
+    `locations` are those that are not available and `repositories` those that are not ready: of many some, which the two
+    numbers tell. Where some schedules are asked for, they are the locations that these write to. `state` is the worst of
+    all this, clusters that do not answer and resources that cannot be read included.
     """
 
     time: float
@@ -290,6 +222,10 @@ class Overview(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     total: int
     offset: int
     clusters: tuple[ClusterRow, ...]
+    locations_unavailable: int
+    repositories_unready: int
+    locations: tuple[LocationRow, ...] = ()
+    repositories: tuple[RepositoryRow, ...] = ()
     schedules: tuple[ScheduleRow, ...]
 
 

@@ -6,7 +6,7 @@ from backup_sentinel.export.store import Stream
 from backup_sentinel.export.store.installation import Installation
 from backup_sentinel.export.store.recent import find, recent
 from backup_sentinel.export.store.volumes import LOST
-from backup_sentinel.model import RESTORABLE, Outcome, Run, Volume
+from backup_sentinel.model import BARREN, RESTORABLE, Outcome, Run, Volume
 
 from .choice import Choice
 from .lens import Lens
@@ -59,7 +59,10 @@ def tell_run(lens: Lens, known: Installation, run: Run, *, volumes: int = FEW_VO
     """Tell of one run and the worst of its volumes, at most so many."""
     key = run.key
     moved = list(known.volumes.of(run))
-    lost = [volume for volume in moved if volume.outcome in LOST]
+    counted = bool(moved) or known.coverage.tells("volume")
+    lost = sum(volume.outcome in LOST for volume in moved) if counted else None
+    if run.failed_volumes is not None:
+        lost = max(lost or 0, int(run.failed_volumes))
     size = run.size if run.size is not None else known.volumes.size(run)
     took = (
         run.ended - run.started
@@ -97,16 +100,18 @@ def tell_run(lens: Lens, known: Installation, run: Run, *, volumes: int = FEW_VO
         of_run=run.of_run,
         copied=run.synced,
         message=lens.text(run.message),
-        volumes_total=len(moved),
-        volumes_failed=max(len(lost), int(run.failed_volumes or 0)),
+        volumes_total=len(moved) if counted else None,
+        volumes_failed=lost,
         volumes=tuple(_volume(lens, volume) for volume in sorted(moved, key=_badness)[:volumes]),
     )
 
 
-def is_restorable(lens: Lens, run: RunRow) -> bool:
-    """Tell whether a run could be restored today."""
+def is_restorable(lens: Lens, run: RunRow) -> bool | None:
+    """Tell whether a run could be restored today; None for one that is no backup."""
+    if run.action in BARREN:
+        return None
     alive = run.expires is None or run.expires > lens.now
-    return run.outcome in RESTORABLE and alive and run.action not in {"check", "prune", "restore"}
+    return run.outcome in RESTORABLE and alive
 
 
 def _volume(lens: Lens, volume: Volume) -> VolumeRow:

@@ -3,10 +3,13 @@
 from enum import StrEnum
 
 from backup_sentinel.export.store import Stream
-from backup_sentinel.model import Schedule
+from backup_sentinel.model import BARREN, Outcome, Schedule
 
 AD_HOC_MEMORY = 86400.0
 """Seconds for which a failed ad-hoc run is held against it: nothing will ever make up for it."""
+
+PATIENCE = 900.0
+"""Seconds after a deadline within which a run may begin that is waited for. A later one shows no less that it is owed."""
 
 SMALL, LEAST_BASELINE = 0.5, 1e8
 """A size below this part of its baseline is conspicuous, if the baseline has at least so many bytes."""
@@ -49,7 +52,7 @@ def _promises(stream: Stream, schedule: Schedule, now: float, *, waits: bool) ->
     critical, warning = [], []
     if stream.flaw is not None or schedule.valid is False:
         critical.append(f"the schedule is invalid: {stream.flaw or 'the operator refuses it'}")
-    if not waits and stream.deadline is not None and stream.deadline < now:
+    if stream.deadline is not None and stream.deadline < now and not (waits and _in_time(stream)):
         critical.append("no recovery point in time" if stream.recovery is not None else "no success is known")
     due = stream.next_due
     if not waits and due is not None and due + stream.expectation.start_grace < now:
@@ -57,9 +60,16 @@ def _promises(stream: Stream, schedule: Schedule, now: float, *, waits: bool) ->
     return critical, warning
 
 
+def _in_time(stream: Stream) -> bool:
+    """Tell whether the run under way began before the alert about the deadline fires: a new attempt does not end it."""
+    run = stream.oldest(Outcome.RUNNING)
+    begun = run.started or run.created if run is not None else None
+    return begun is None or stream.deadline is None or begun - stream.deadline <= PATIENCE
+
+
 def _leftovers(stream: Stream) -> list[str]:
     """Judge whether anything is left to restore."""
-    keeps = stream.key.action not in {"check", "prune", "restore"} and stream.recovery is not None
+    keeps = stream.key.action not in BARREN and stream.recovery is not None
     return ["no run is left that could be restored"] if keeps and stream.restorable == 0 else []
 
 
@@ -85,11 +95,11 @@ def _outcomes(stream: Stream) -> tuple[list[str], list[str]]:
     success, partial, failure = (
         at or 0.0 for at in (stream.last_success, memory.last_partial, memory.last_failure)
     )
-    if failure > max(success, partial):
-        count = memory.consecutive_failures()
+    count = memory.consecutive_failures()
+    if failure > max(success, partial) or (count and failure == max(success, partial)):
         text = "the last run failed" if count < 2 else f"the last {count} runs failed"
         return ([text], []) if count >= stream.expectation.failures_tolerated else ([], [])
-    return [], ["the last run failed in part"] if partial > success else []
+    return [], ["the last run failed in part"] if partial and partial >= success else []
 
 
 def _ad_hoc(stream: Stream, now: float) -> tuple[list[str], list[str]]:

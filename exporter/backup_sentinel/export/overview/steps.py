@@ -13,9 +13,12 @@ from backup_sentinel.model import Run
 from .choice import EVERYTHING, Choice
 from .clusters import tell_clusters
 from .lens import Lens
+from .places import FEW_PLACES, tell_locations, tell_repositories, unavailable, unready
 from .rows import Overview, RunList, RunRow, ScheduleRow, worst
 from .runs import newest, tell_run
 from .schedules import tell_schedule
+from .sight import ClusterRow
+from .state import State
 from .verdicts import Verdict, all_streams, verdicts, wanted
 
 TURN = 0.001
@@ -68,7 +71,11 @@ def survey(
         yield
     chosen = wanted(judged, choice)
     yield
-    clusters = tell_clusters(lens, judged, choice, full=full)
+    clusters: list[ClusterRow] = []
+    for cluster in tell_clusters(lens, judged, choice, full=full):
+        clusters.append(cluster)
+        yield
+    locations, repositories = unavailable(lens, choice, judged), unready(lens, choice)
     yield
     rows: list[ScheduleRow] = []
     for verdict in chosen[offset : None if limit is None else offset + limit]:
@@ -77,10 +84,21 @@ def survey(
     return Overview(
         time=lens.now,
         version=version,
-        state=worst([*(cluster.state for cluster in clusters), *(verdict.state for verdict in chosen)]),
+        state=worst(
+            [
+                *(cluster.state for cluster in clusters),
+                *(verdict.state for verdict in chosen),
+                *((State.CRITICAL,) if locations else ()),
+                *((State.WARNING,) if repositories else ()),
+            ]
+        ),
         total=len(chosen),
         offset=offset,
         clusters=tuple(clusters),
+        locations_unavailable=len(locations),
+        repositories_unready=len(repositories),
+        locations=tell_locations(lens, locations[:FEW_PLACES]),
+        repositories=tell_repositories(lens, repositories[:FEW_PLACES]),
         schedules=tuple(rows),
     )
 

@@ -1,4 +1,4 @@
-"""The API: what the pages show, as JSON. One table of endpoints makes the routes and their description."""
+"""The API: what the pages show, as JSON. One table of endpoints makes the routes, and `openapi` their description."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
@@ -21,6 +21,8 @@ from backup_sentinel.export.overview import (
     RunRow,
     ScheduleDetail,
     by_turns,
+    find_locations,
+    find_repositories,
     find_runs,
     survey,
     tell_detail,
@@ -80,15 +82,7 @@ class Api:
         self._view = view
 
     def routes(self) -> Iterable[Route]:
-        """Return one route for each endpoint, and that of their description."""
-        from .openapi import describe  # noqa: PLC0415 - it describes this module
-
-        description = msgspec.json.encode(describe())
-
-        async def openapi(_: Request) -> Response:
-            return Response(description, media_type="application/json", headers=SHIELD)
-
-        yield Route(f"{PREFIX}/openapi.json", openapi)
+        """Return one route for each endpoint."""
         for endpoint in ENDPOINTS:
             yield Route(PREFIX + endpoint.path, self._route(endpoint))
 
@@ -146,11 +140,16 @@ class Api:
 
     async def locations(self, lens: Lens, request: Request) -> PlaceList:
         """Answer `/locations`."""
-        choice = Choice.parse(request.query_params.multi_items())
+        choice = Choice.parse(request.query_params.multi_items(), ignore=_PAGING)
+        offset, limit = _paging(request)
+        locations, repositories = find_locations(lens, choice), find_repositories(lens, choice)
         return PlaceList(
             time=lens.now,
-            locations=tuple(tell_locations(lens, choice)),
-            repositories=tuple(tell_repositories(lens, choice)),
+            offset=offset,
+            locations_total=len(locations),
+            repositories_total=len(repositories),
+            locations=tell_locations(lens, locations[offset : offset + limit]),
+            repositories=tell_repositories(lens, repositories[offset : offset + limit]),
         )
 
     async def clusters(self, lens: Lens, request: Request) -> ClusterList:
@@ -167,7 +166,7 @@ _PLACE = _STREAM[:3]
 ENDPOINTS = (
     Endpoint(
         "/schedules",
-        "Clusters, and schedules with their state, promises and newest runs, worst first.",
+        "Clusters, storage that cannot be used, and schedules with their state, promises and newest runs, worst first.",
         (*_STREAM, "state", "outcome", "q", *_PAGING),
         Overview,
         (400,),
@@ -199,8 +198,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         "/locations",
-        "Storage locations and repositories, those with troubles first.",
-        _PLACE,
+        "Storage locations and repositories, those with troubles first; `limit` and `offset` count in each list.",
+        (*_PLACE, *_PAGING),
         PlaceList,
         (400,),
         Api.locations,

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from backup_sentinel.export.exposition import negotiate, wants_gzip
 
+from . import openapi
 from .api import Api, refuse
 from .pages import Pages
 from .source import Source, View
@@ -41,6 +42,7 @@ class Site:
                 *self._pages.routes(),
                 *(Route(path, self._command, methods=["POST"]) for path in self._posts),
                 *self._api.routes(),
+                openapi.route(),
             ],
             exception_handlers={HTTPException: self._refuse},
         )

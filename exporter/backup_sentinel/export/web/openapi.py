@@ -3,12 +3,17 @@
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from backup_sentinel import __version__
 from backup_sentinel.export.overview import PROBLEM, State
 from backup_sentinel.model import Outcome
 
 from .api import ENDPOINTS, LIMIT, MOST, PREFIX, Endpoint, Refusal
+from .meanings import FIELDS, SHAPES
+from .source import SHIELD
 
 _STRING = {"type": "string"}
 _REPEATED = {"style": "form", "explode": True}
@@ -41,6 +46,16 @@ _REFUSALS = {
 }
 
 
+def route() -> Route:
+    """Return the route that serves the description."""
+    description = msgspec.json.encode(describe())
+
+    async def respond(_: Request) -> Response:
+        return Response(description, media_type="application/json", headers=SHIELD)
+
+    return Route(f"{PREFIX}/openapi.json", respond)
+
+
 def describe() -> dict[str, Any]:
     """Return the description."""
     shapes = [endpoint.gives for endpoint in ENDPOINTS]
@@ -64,13 +79,24 @@ def describe() -> dict[str, Any]:
         "security": [{}, {"basic": []}, {"certificate": []}],
         "paths": {PREFIX + endpoint.path: {"get": _operation(endpoint)} for endpoint in ENDPOINTS},
         "components": {
-            "schemas": {name: _present(schema) for name, schema in components.items()},
+            "schemas": {name: _told(name, _present(schema)) for name, schema in components.items()},
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic"},
                 "certificate": {"type": "mutualTLS"},
             },
         },
     }
+
+
+def _told(shape: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a shape with what it and its fields mean."""
+    meaning = SHAPES.get(shape, schema.get("description", ""))
+    fields = {
+        name: {"description": FIELDS.get(f"{shape}.{name}") or FIELDS[name], **field}
+        for name, field in schema.get("properties", {}).items()
+    }
+    more = {"properties": fields} if fields else {}
+    return {**schema, "description": " ".join(meaning.split()), **more}
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from backup_sentinel import __version__
 from backup_sentinel.export.overview import LABELS, Lens, Mark, RunRow, ScheduleRow, Steps, words
-from backup_sentinel.model import Outcome
+from backup_sentinel.model import BARREN, Outcome
 
 _STYLE = files(__package__).joinpath("templates/style.css").read_text("utf-8")
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -113,6 +113,6 @@ def _environment() -> jinja2.Environment:
         few=words.few,
     )
     environment.globals.update(
-        link=link, link_schedule=link_schedule, link_run=link_run, summary=summary, signs=SIGNS
+        link=link, link_schedule=link_schedule, link_run=link_run, summary=summary, signs=SIGNS, barren=BARREN
     )
     return environment

@@ -1,6 +1,7 @@
 """The pages for people, who may have no JavaScript and a small screen."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
@@ -14,9 +15,12 @@ from backup_sentinel.export.overview import (
     Choice,
     ChoiceError,
     Lens,
+    Overview,
     State,
     at_once,
     by_turns,
+    find_locations,
+    find_repositories,
     find_runs,
     is_restorable,
     restores,
@@ -35,6 +39,9 @@ from .source import SHIELD, View
 
 ROWS = 100
 """Schedules on one page."""
+
+PLACES = 500
+"""Locations, and repositories, on their page."""
 
 CARDS = 12
 """Clusters on the first page."""
@@ -72,18 +79,16 @@ class Pages:
         page = _page(request)
         overview = await by_turns(survey(lens, __version__, choice, offset=(page - 1) * ROWS, limit=ROWS))
         clusters = sorted(overview.clusters, key=lambda row: (row.state is State.OK, row.cluster))
-        bad = sum(cluster.states[state] for cluster in overview.clusters for state in _NEEDS_A_LOOK)
         return await self._show(
             lens,
             "status.html",
+            here="Restores" if choice.one("action") == "restore" else "Schedules",
             overview=overview,
             clusters=clusters[:CARDS],
             more_clusters=len(clusters) - CARDS,
-            bad=bad if not choice.states and not choice.outcomes else None,
+            bad=_bad(overview, choice),
             problems=[row for row in overview.schedules if row.state in _NEEDS_A_LOOK],
             quiet=[row for row in overview.schedules if row.state not in _NEEDS_A_LOOK],
-            places=[row for row in tell_locations(lens, choice) if row.available is False],
-            repositories=[row for row in tell_repositories(lens, choice) if row.ready is False],
             values=_values(lens),
             chosen=dict(parameters),
             choice=[(name, value) for name, value in parameters if name not in _FORM],
@@ -101,7 +106,7 @@ class Pages:
         found = wanted(verdicts(lens, choice), choice)
         if len(found) != 1:
             return self.refuse(request, 404, "There is no such schedule any more, or there never was.")
-        return await self._show(lens, "schedule.html", detail=tell_detail(lens, found[0]))
+        return await self._show(lens, "schedule.html", here="", detail=tell_detail(lens, found[0]))
 
     async def run(self, request: Request) -> Response:
         """Show one run."""
@@ -113,6 +118,7 @@ class Pages:
         return await self._show(
             lens,
             "run.html",
+            here="",
             run=(row := tell_run(lens, known, run, volumes=MANY_VOLUMES)),
             restorable=is_restorable(lens, row),
             restores=[tell_run(lens, known, restore, volumes=0) for restore in restores(known, run)],
@@ -124,22 +130,24 @@ class Pages:
         return await self._show(
             lens,
             "locations.html",
-            locations=(locations := tell_locations(lens))[:MANY_VOLUMES],
-            repositories=(repositories := tell_repositories(lens))[:MANY_VOLUMES],
-            more=max(0, len(locations) - MANY_VOLUMES) + max(0, len(repositories) - MANY_VOLUMES),
+            here="Locations",
+            locations=tell_locations(lens, (locations := find_locations(lens))[:PLACES]),
+            repositories=tell_repositories(lens, (repositories := find_repositories(lens))[:PLACES]),
+            more=max(0, len(locations) - PLACES) + max(0, len(repositories) - PLACES),
         )
 
     async def clusters(self, request: Request) -> Response:
         """Show what can be read of each cluster."""
         lens = self._view.lens(request)
         overview = await by_turns(survey(lens, __version__, limit=0, full=True))
-        return await self._show(lens, "clusters.html", clusters=overview.clusters)
+        return await self._show(lens, "clusters.html", here="Clusters", clusters=overview.clusters)
 
     def refuse(self, request: Request, status: int, sentence: str) -> Response:
         """Show why there is nothing to show."""
         if request.url.path.count("/") > 1:  # links are relative to the root
             return PlainTextResponse(f"{sentence}\n", status, headers=SHIELD)
-        html = at_once(render("refusal.html", self._view.lens(request), sentence=sentence))
+        lens, phrase = self._view.lens(request), HTTPStatus(status).phrase
+        html = at_once(render("refusal.html", lens, status=phrase, sentence=sentence, here=""))
         return _html(html, status)
 
     async def _show(self, lens: Lens, template: str, **values: Any) -> Response:
@@ -161,6 +169,14 @@ def _exactly(request: Request) -> Choice:
 def _page(request: Request) -> int:
     text = request.query_params.get("page", "")
     return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
+def _bad(overview: Overview, choice: Choice) -> int | None:
+    """Return how many of what is asked for need a look, where that can be told from what was counted."""
+    if choice.states:
+        return overview.total if choice.states <= _NEEDS_A_LOOK else None
+    counts = (cluster.states[state] for cluster in overview.clusters for state in _NEEDS_A_LOOK)
+    return None if choice.outcomes else sum(counts)
 
 
 def _values(lens: Lens) -> dict[str, list[str]]:

@@ -79,8 +79,8 @@ def _health() -> list[Panel]:
     return [
         stat(
             "Health by cluster",
-            "The worst of the cluster's schedules: critical if one failed, is late or is refused; warning if one failed "
-            "in part or was missed; not seen if its API server does not answer.",
+            "The worst of the cluster's schedules: critical if one failed, is late or is refused, or if a storage location is "
+            "not available; warning if one failed in part or was missed; not seen if its API server does not answer.",
             cluster_health(),
             mappings=HEALTH_WORDS,
             legend="{{cluster}}",
@@ -92,7 +92,7 @@ def _health() -> list[Panel]:
         states(
             "Health over time",
             "The same, a strip for each cluster.",
-            series(cluster_health(), "{{cluster}}", interval="10m"),
+            series(cluster_health(), "{{cluster}}", interval="30m"),
             HEALTH_WORDS,
             none="no clusters",
             width=16,
@@ -108,7 +108,7 @@ def _success() -> list[Panel]:
             "Success rate by cluster",
             "Share of the backups that succeeded completely, over the 24 hours before each point. A line is drawn where "
             "there were ten runs in them.",
-            [series(success_ratio(BELOW_CLUSTER, "24h", BACKUPS), "{{cluster}}", interval="10m")],
+            [series(success_ratio(BELOW_CLUSTER, "24h", BACKUPS), "{{cluster}}", interval="1h")],
             unit="percentunit",
             thresholds=RATE,
             none="fewer than 10 runs",
@@ -147,6 +147,7 @@ def _activity() -> list[Panel]:
             [series(f"sum without ({BELOW_CLUSTER}) ({now('kube_backup_running')})", "{{cluster}}")],
             none="nothing is under way",
             low=0,
+            width=8,
         ),
         table(
             "Under way now",
@@ -154,7 +155,6 @@ def _activity() -> list[Panel]:
             "limit, or to three times the longest known run; below zero it is stalled.",
             [
                 *LABELS,
-                Column("Action", label="action"),
                 Column("For", query=f"time() - {since}", unit="s", decimals=1),
                 Column(
                     "Time left", query=f"{limit} - time()", unit="s", decimals=1, steps=steps(RED, (0, GREEN))
@@ -168,7 +168,7 @@ def _activity() -> list[Panel]:
             ],
             none="Nothing is under way",
             sort="For",
-            width=12,
+            width=16,
             links=[runbook("KubeBackupStalled"), runbook("KubeBackupQueuedTooLong")],
         ),
     ]

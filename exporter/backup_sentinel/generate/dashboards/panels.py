@@ -7,6 +7,9 @@ from .grid import Panel
 
 PROMETHEUS: Json = {"type": "prometheus", "uid": "${prometheus_datasource}"}
 
+NARROWEST = 60
+"""Pixels of a column of a table. Without it Grafana takes 150, and what does not fit is out of sight at the right."""
+
 LOKI: Json = {"type": "loki", "uid": "${loki_datasource}"}
 
 
@@ -221,7 +224,12 @@ def table(
         options["sortBy"] = [{"displayName": sort, "desc": descending}]
     panel = _panel("table", title, description, targets, options, "none", None, (), none, links)
     panel["transformations"] = transformations
-    panel["fieldConfig"]["defaults"]["custom"] = {"align": "auto", "filterable": True, "inspect": False}
+    panel["fieldConfig"]["defaults"]["custom"] = {
+        "align": "auto",
+        "filterable": True,
+        "inspect": False,
+        "minWidth": NARROWEST,
+    }
     panel["fieldConfig"]["overrides"] = [column_override(column) for column in columns if column.title]
     return Panel(panel, width, height)
 

@@ -5,11 +5,10 @@ from .fields import BLUE, GREEN, RED, YELLOW, Column, runbook, steps, words
 from .grid import Panel, Row
 from .panels import graph, series, stat, states, table
 from .promql import BACKUPS, DAY, SCHEDULED, STREAM, health, invalid, kept, known, late, missed, now
-from .shapes import BAD, HEALTH_WORDS, LABELS, WARNING, count
+from .shapes import BAD, HEALTH_WORDS, LABELS, STREAM_NAME, WARNING, count
 
 DEADLINE = kept("kube_backup_schedule_deadline_timestamp_seconds", SCHEDULED)
 POINT = kept("kube_backup_last_recovery_point_timestamp_seconds", SCHEDULED)
-CREATED = kept("kube_backup_schedule_created_timestamp_seconds", SCHEDULED)
 PAUSED = f"({kept('kube_backup_schedule_paused', SCHEDULED)} == 1)"
 PROMISED = f"({DEADLINE} unless {PAUSED})"
 EXPIRY = now("kube_backup_newest_expiry_timestamp_seconds", f'{BACKUPS}, schedule!=""')
@@ -46,8 +45,8 @@ def compliance(drop: str) -> str:
 
 
 def never() -> str:
-    """Return for how long a schedule without any known success exists, once its deadline has passed."""
-    return f"((time() - {CREATED}) unless {POINT} unless ({DEADLINE} > time()))"
+    """Return for how many seconds a schedule owes its first recovery point; nothing where it does not."""
+    return f"({late()} unless {POINT})"
 
 
 def _numbers() -> list[Panel]:
@@ -85,7 +84,8 @@ def _numbers() -> list[Panel]:
         ),
         stat(
             "Never succeeded",
-            "Schedules past their deadline of which no recovery point is known.",
+            "Schedules past their deadline of which no recovery point is known. Paused ones, and those with a run within "
+            "its time, do not count.",
             count(never()),
             thresholds=BAD,
             decimals=0,
@@ -124,21 +124,21 @@ def _trends() -> list[Panel]:
             none="no promises",
             low=0,
             high=1,
-            width=10,
-            height=9,
+            width=24,
+            height=6,
         ),
         states(
             "Schedules that were not well",
-            "A strip for each schedule while it was critical or a warning; empty while it was well or paused.",
+            "A strip for each schedule while it was critical or a warning; empty while it was well or paused. Of many, those "
+            "that are critical come first: at most 40 at a time.",
             series(
-                f"{health()} >= 2",
-                "{{cluster}} {{resource_namespace}}/{{schedule}}",
-                interval="10m",
+                f"topk(40, {health()} >= 2)",
+                STREAM_NAME,
+                interval="30m",
             ),
             HEALTH_WORDS,
             none="all were well",
-            width=14,
-            height=9,
+            height=10,
         ),
     ]
 
@@ -156,7 +156,7 @@ def _late() -> Panel:
         ],
         none="Nothing is late",
         sort="Late by",
-        width=12,
+        height=6,
         links=[runbook("KubeBackupOverdue"), runbook("KubeBackupNeverSucceeded")],
     )
 
@@ -181,7 +181,6 @@ def _used() -> Panel:
         ],
         none="No promises",
         sort="Used",
-        width=12,
     )
 
 
@@ -199,7 +198,9 @@ def _expiring() -> Panel:
                 decimals=1,
                 steps=steps(RED, (DAY, YELLOW), (3 * DAY, GREEN)),
             ),
-            Column("Runs left", query=RESTORABLE, decimals=0, steps=steps(RED, (1, "text"))),
+            Column(
+                "Runs left", query=f"{RESTORABLE} and {EXPIRY}", decimals=0, steps=steps(RED, (1, "text"))
+            ),
         ],
         none="No run with a time of expiry is known",
         sort="Expires in",
@@ -241,7 +242,7 @@ def _paused() -> Panel:
             *LABELS,
             Column(
                 "For",
-                query=f"(time() - {since}) and {PAUSED}",
+                query=f"(time() - {since}) and ({known()} == 1)",
                 unit="s",
                 decimals=1,
                 steps=steps(BLUE, (7 * DAY, YELLOW)),

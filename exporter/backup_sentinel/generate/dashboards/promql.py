@@ -21,6 +21,8 @@ CLUSTER = 'cluster=~"$cluster"'
 DAY = 86_400
 ENOUGH = 10
 """Runs that there must be before a rate of success is told."""
+PATIENCE = 900
+"""Seconds after a deadline within which a run may begin that is waited for (`KubeBackupOverdue`)."""
 SOME_OUTCOMES = 'outcome=~"succeeded|partial|failed"'
 
 
@@ -72,15 +74,21 @@ def success_ratio(drop: str, window: str, matchers: str = SCHEDULED) -> str:
 
 
 def known(matchers: str = SCHEDULED) -> str:
-    """Return one series for each schedule that is known."""
-    return kept("kube_backup_schedule_paused", matchers)
+    """Return one series for each schedule that is known, 1 if it is paused; of one with targets one for each of them."""
+    name = "kube_backup_schedule_paused"
+    whole, parts = (kept(name, f"{matchers}, target{sign}") for sign in ('=""', '!=""'))
+    return f"({kept(name, matchers)} unless ({whole} and ignoring (target, location) {parts}))"
 
 
-def quiet(matchers: str = SCHEDULED) -> str:
-    """Return what takes paused schedules, and those with a run within its time, out of an expression."""
+def quiet(matchers: str = SCHEDULED, *, unless: str = "") -> str:
+    """Return what takes paused schedules, and those with a run within its time, out of an expression.
+
+    Of the runs those do not count for which there is a value of `unless`.
+    """
+    running = f"{now('kube_backup_running_deadline_timestamp_seconds', matchers)} > time()"
     return (
         f" unless ({kept('kube_backup_schedule_paused', matchers)} == 1)"
-        f" unless ({now('kube_backup_running_deadline_timestamp_seconds', matchers)} > time())"
+        f" unless ({f'({running}) unless {unless}' if unless else running})"
     )
 
 
@@ -113,8 +121,9 @@ def partial(matchers: str = SCHEDULED) -> str:
 
 def late(matchers: str = SCHEDULED) -> str:
     """Return for how many seconds a schedule owes a newer recovery point; nothing where it does not."""
-    overdue = f"(time() - {kept('kube_backup_schedule_deadline_timestamp_seconds', matchers)} > 0)"
-    return f"({overdue}{quiet(matchers)})"
+    deadline = kept("kube_backup_schedule_deadline_timestamp_seconds", matchers)
+    begun = kept("kube_backup_running_since_timestamp_seconds", matchers)
+    return f"((time() - {deadline} > 0){quiet(matchers, unless=f'({begun} - {deadline} > {PATIENCE})')})"
 
 
 def invalid(matchers: str = SCHEDULED) -> str:
@@ -135,7 +144,7 @@ def health(matchers: str = SCHEDULED, *, pauses: bool = True) -> str:
     """Return the health of each schedule: 3 failed, late or refused, 2 partial or missed, 1 paused, 0 well."""
     critical = " or ".join(f"{part(matchers)} * 0 + 3" for part in (failed, late, invalid))
     warning = " or ".join(f"{part(matchers)} * 0 + 2" for part in (partial, missed))
-    paused = f" or ({kept('kube_backup_schedule_paused', matchers)} == 1)" if pauses else ""
+    paused = f" or ({known(matchers)} == 1)" if pauses else ""
     return f"({critical} or {warning}{paused} or {known(matchers)} * 0)"
 
 
@@ -148,6 +157,12 @@ def unseen() -> str:
     )
 
 
+def unavailable() -> str:
+    """Return the storage locations that cannot be used."""
+    return f"({lowest('kube_backup_location_available', PLACE)} == 0)"
+
+
 def cluster_health() -> str:
-    """Return the health of each cluster: 4 cannot be seen, else the worst of its schedules."""
-    return f"({unseen()} * 0 + 4 or max without (operator, {STREAM}) ({health(pauses=False)}))"
+    """Return the health of each cluster: 4 cannot be seen, else the worst of its schedules and locations."""
+    worst = f"{unavailable()} * 0 + 3 or {health(pauses=False)}"
+    return f"({unseen()} * 0 + 4 or max without (operator, {STREAM}) ({worst}))"

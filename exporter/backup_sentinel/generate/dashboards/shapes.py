@@ -21,6 +21,7 @@ from .promql import (
     now,
     partial,
     success_ratio,
+    unavailable,
 )
 
 RATE = steps(RED, (0.85, YELLOW), (0.95, GREEN))
@@ -34,7 +35,11 @@ LABELS = (
     Column("Cluster", label="cluster"),
     Column("Namespace", label="resource_namespace"),
     Column("Schedule", label="schedule"),
+    Column("Target", label="target"),
+    Column("Action", label="action", width=80),
 )
+STREAM_NAME = "{{cluster}} {{resource_namespace}}/{{schedule}} {{action}} {{target}}"
+"""What a stream of runs is called beside a line; the last word only where a schedule has targets."""
 RUN_LABELS = "run, outcome, reason"
 BELOW_CLUSTER = f"operator, {STREAM}"
 
@@ -84,7 +89,6 @@ def trouble() -> Panel:
         [
             Column("Outcome", label="outcome", mappings=OUTCOME_COLORS, fill=True, width=90),
             *LABELS,
-            Column("Action", label="action", width=80),
             Column("Run", label="run"),
             Column("Reason", label="reason", links=[link("Alerts and runbooks", f"{RULES}/README.md")]),
             Column("", query=runs),
@@ -113,8 +117,8 @@ def clusters(window: str = "24h") -> Panel:
     point = kept("kube_backup_last_recovery_point_timestamp_seconds", BACKUPS)
     return table(
         "Clusters",
-        "Health is the worst of the cluster's schedules: critical if one failed, is late or is refused; warning if one "
-        "failed in part or was missed. Runs are those of the last 24 hours. The rate is told from ten runs on.",
+        "Health is the worst of the cluster's schedules: critical if one failed, is late or is refused, or if a storage "
+        "location is not available; warning if one failed in part or was missed. Runs are those of the last 24 hours. The rate is told from ten runs on.",
         [
             Column("Health", query=cluster_health(), mappings=HEALTH_WORDS, fill=True, width=90),
             Column("Cluster", label="cluster"),
@@ -128,6 +132,7 @@ def clusters(window: str = "24h") -> Panel:
             Column("Failed", query=or_none(failed()), steps=BAD, decimals=0),
             Column("Failed in part", query=or_none(partial()), steps=WARNING, decimals=0),
             Column("Late", query=or_none(late()), steps=BAD, decimals=0),
+            Column("Locations away", query=or_none(unavailable()), steps=BAD, decimals=0),
             Column("Runs succeeded", query=runs("succeeded"), decimals=0),
             Column("Runs failed in part", query=runs("partial"), steps=WARNING, decimals=0),
             Column("Runs failed", query=runs("failed"), steps=BAD, decimals=0),
@@ -162,10 +167,12 @@ def schedules(height: int = 10) -> Panel:
         [
             Column("Health", query=health(), mappings=HEALTH_WORDS, fill=True, width=90),
             *LABELS,
-            Column("Target", label="target"),
             Column("Expression", label="cron"),
             Column("Zone", label="timezone"),
-            Column("", query=now("kube_backup_schedule_info", SCHEDULED)),
+            Column(
+                "",
+                query=f"{now('kube_backup_schedule_info', SCHEDULED)} and ignoring (cron, timezone) {known()}",
+            ),
             Column(
                 "Last run",
                 query=f"{kept('kube_backup_last_attempt_timestamp_seconds', SCHEDULED)} * 1000",

@@ -1,6 +1,6 @@
 """Panels about where backups go, how large they are, and how long they take."""
 
-from .fields import GREEN, RED, YELLOW, Column, runbook, steps, words
+from .fields import GREEN, GREY, RED, YELLOW, Column, runbook, steps, words
 from .grid import Panel
 from .panels import graph, series, states, table
 from .promql import (
@@ -12,6 +12,7 @@ from .promql import (
 )
 from .shapes import (
     LABELS,
+    STREAM_NAME,
     WARNING,
 )
 
@@ -20,15 +21,21 @@ AVAILABLE = words({0: ("no", RED), 1: ("yes", GREEN)})
 
 def places() -> list[Panel]:
     """Return the panels about storage locations and repositories."""
+    info = now("kube_backup_location_info", PLACE)
+    unjudged = f"max without (provider, access, default, reason) ({info}) * 0 + 2"
+    expired, undeleted = (
+        kept(f"kube_backup_{name}", PLACE) for name in ("expired_runs", "deletion_failures")
+    )
+    left = f"({expired} > 0 or {undeleted} > 0)"
     return [
         table(
             "Storage locations",
-            "Where backups go. A location that a schedule names and that does not exist is not available either.",
+            "Where backups go; some operators never say whether a location can be used. A location that a schedule names and that does not exist is not available either.",
             [
                 Column(
                     "Available",
-                    query=lowest("kube_backup_location_available", PLACE),
-                    mappings=[AVAILABLE],
+                    query=f"{lowest('kube_backup_location_available', PLACE)} or {unjudged}",
+                    mappings=[words({0: ("no", RED), 1: ("yes", GREEN), 2: ("not judged", GREY)})],
                     fill=True,
                     width=90,
                 ),
@@ -38,7 +45,7 @@ def places() -> list[Panel]:
                 Column("Provider", label="provider", width=80),
                 Column("Access", label="access", width=90),
                 Column("Reason", label="reason"),
-                Column("", query=now("kube_backup_location_info", PLACE)),
+                Column("", query=info),
                 Column(
                     "Tried",
                     query=f"{kept('kube_backup_location_last_validation_timestamp_seconds', PLACE)} * 1000",
@@ -103,15 +110,15 @@ def places() -> list[Panel]:
             [
                 Column("Cluster", label="cluster"),
                 Column("Namespace", label="resource_namespace"),
-                Column("Expired", query=kept("kube_backup_expired_runs", PLACE), decimals=0),
+                Column("Expired", query=f"{expired} and {left}", decimals=0),
                 Column(
                     "Deletions failed",
-                    query=kept("kube_backup_deletion_failures", PLACE),
+                    query=f"{undeleted} and {left}",
                     steps=WARNING,
                     decimals=0,
                 ),
             ],
-            none="nothing is known about deletions",
+            none="Nothing that has expired is left",
             sort="Deletions failed",
             width=10,
             height=7,
@@ -124,12 +131,11 @@ def sizes() -> list[Panel]:
     """Return the panels about sizes and durations."""
     size = kept("kube_backup_last_success_size_bytes", SCHEDULED)
     usual = kept("kube_backup_size_baseline_bytes", SCHEDULED)
-    name = "{{cluster}} {{resource_namespace}}/{{schedule}}"
     return [
         graph(
             "Size of the newest success",
             "The ten largest schedules. Volume data included, where the operator tells how much there is.",
-            [series(f"topk(10, {size})", name, interval="10m")],
+            [series(f"topk(10, {size})", STREAM_NAME, interval="10m")],
             unit="bytes",
             none="no sizes are known",
             low=0,
@@ -139,7 +145,9 @@ def sizes() -> list[Panel]:
             "The ten longest schedules.",
             [
                 series(
-                    f"topk(10, {kept('kube_backup_last_duration_seconds', SCHEDULED)})", name, interval="10m"
+                    f"topk(10, {kept('kube_backup_last_duration_seconds', SCHEDULED)})",
+                    STREAM_NAME,
+                    interval="10m",
                 )
             ],
             unit="s",
@@ -170,7 +178,6 @@ def sizes() -> list[Panel]:
             ],
             none="No sizes are known",
             sort="Size",
-            width=14,
             links=[runbook("KubeBackupSizeFell")],
         ),
         table(
@@ -179,6 +186,7 @@ def sizes() -> list[Panel]:
             [
                 Column("Cluster", label="cluster"),
                 Column("Schedule", label="schedule"),
+                Column("Target", label="target"),
                 Column("Volumes of", label="target_namespace"),
                 Column("Size", query=kept("kube_backup_volume_bytes", SCHEDULED), unit="bytes", decimals=1),
                 Column(
@@ -190,7 +198,6 @@ def sizes() -> list[Panel]:
             ],
             none="No volume data is known",
             sort="Size",
-            width=10,
             links=[runbook("KubeBackupVolumeDataMissing")],
         ),
     ]
