@@ -11,6 +11,10 @@ class Clock:
         """Return Unix time in seconds."""
         return time.time()
 
+    def wall(self, instant: float) -> float:
+        """Return an instant of this clock as the system's clock has it now, for those who compare it with their own."""
+        return instant
+
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of this clock."""
         await asyncio.sleep(max(0.0, seconds))

@@ -15,6 +15,7 @@ from .looking import Lookout
 from .notify.channels import channels
 from .notify.daemon import Daemon
 from .notify.desk import Desk
+from .notify.inquiry import Inquiry
 from .notify.looking import complete, troubles
 from .notify.post import Post
 from .notify.shelf import Shelf
@@ -50,7 +51,7 @@ async def watch(
     relay = msgspec.structs.replace(config.relay, channels=channels(settings, config.relay.channels))
     telemetry = Telemetry()
     counts = RelayTelemetry(
-        telemetry, [one.name for one in relay.channels], [one.kind for one in relay.enrichers]
+        telemetry, [one.name for one in relay.channels], [one.kind for one in relay.enrichers], steady
     )
     rendering = Rendering()
     opened = {one.name: one.open(rendering) for one in relay.channels}
@@ -111,29 +112,37 @@ async def once(config: Config, *, clock: Clock | None = None) -> bool:
     """Look once, send what is due and wait for the answers; return whether all was read, sent and noted.
 
     What was sent is noted after it was sent. Nothing is sent where the record cannot be read: it might be sent each time.
-    Raises SentinelError for what is wrong at start, ApiError and RecordError for the record.
+    Enrichers are asked within one time for the whole look. Raises SentinelError for what is wrong at start, ApiError and
+    RecordError for the record.
     """
     settings, clock = config.notify, clock or Clock()
     shelf = record_of(config, clock)
     try:
-        post = Post(settings, channels(settings, config.relay.channels))
+        told, look = channels(settings, config.relay.channels), Lookout(config)
+        enrichers = {one.kind: one.open_with(look) for one in config.relay.enrichers}
+        inquiry = Inquiry(config.relay, enrichers, clock)
         try:
-            return await _look(config, shelf, post, clock)
+            post = Post(settings, told, inquiry)
+            try:
+                return await _look(config, shelf, post, clock)
+            finally:
+                await post.close()
         finally:
-            await post.close()
+            await inquiry.close()
     finally:
         await shelf.close()
 
 
 async def _look(config: Config, shelf: Shelf, post: Post, clock: Clock) -> bool:
     settings, began = config.notify, clock.now()
-    record = await shelf.load()
+    await shelf.load()  # without it nothing may be sent, however long reading takes
     async with read_once(config, patience=settings.read_seconds, clock=clock) as pipeline:
         store = pipeline.store
+        record = await shelf.load()  # others may have told meanwhile
         desk = Desk(settings, record, clock.now())
         desk.look(store, pipeline.titles)
         read, unread = complete(store), troubles(store)
-        titles = {name: pipeline.titles.get(name) or name for name in store.clusters}
+        titles = {name: pipeline.titles.get(name) or name or "the cluster" for name in store.clusters}
     notes = [
         f"{titles[name]} could not be read completely: {'; '.join(texts)}" for name, texts in unread.items()
     ]

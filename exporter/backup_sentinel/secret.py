@@ -1,15 +1,20 @@
 """Text that must not be seen: in settings as text, as a file or as a variable, and in memory as a string that does not print itself."""
 
+import base64
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from .errors import SentinelError
 
 MASK = "***"
+_SHORTEST, _SHORTEST_PART = 4, 8
+"""Characters of a secret, and of a part of one, that are hidden in texts; fewer are words of everybody."""
 
 
 class SecretError(SentinelError):
@@ -99,10 +104,33 @@ def reveal(secret: str | SecretSource) -> str:
 
 
 def mask(text: str, secrets: Iterator[str]) -> str:
-    """Return the text with `***` in place of each of the secrets; those of fewer than four characters stay."""
-    for secret in sorted({secret for secret in secrets if len(secret) >= 4}, key=len, reverse=True):
+    """Return the text with `***` in place of each of the secrets, and of the parts by which others quote them.
+
+    Secrets of fewer than four characters stay.
+    """
+    known = {secret for secret in secrets if len(secret) >= _SHORTEST}
+    known |= {part for secret in known for part in _parts(secret) if len(part) >= _SHORTEST_PART}
+    for secret in sorted(known, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield what follows the scheme of a header; of a URL what a server repeats: path, query, and the pieces of both."""
+    yield secret.partition(" ")[2].strip()
+    try:
+        url = urlsplit(secret)
+        password = url.password
+    except ValueError:
+        return
+    if url.netloc:
+        yield url.path
+        yield url.query
+        login = f"{unquote(url.username or '')}:{unquote(password or '')}"
+        yield base64.b64encode(login.encode()).decode()
+        for piece in (*url.path.split("/"), *re.split("[&=]", url.query), password or ""):
+            yield piece
+            yield unquote(piece)
 
 
 def _hide(value: Any, hint: Any) -> Any:

@@ -143,3 +143,31 @@ def test_nothing_in_an_error_raises(value: Any) -> None:
     assert told is None or told.strip()
     assert all(chain(value))
     assert root(json.dumps(value)) is None or root(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        '{"message":"' * 5000,
+        '{"message":' + "\\" * 60_000 + '"',
+        '{"message":"a","cause":' * 3000,
+        "[" * 5000 + '{"message":"' * 2000,
+        {"message": '{"msg":"' * 3000, "cause": {"fields": [{"name": "x", "value": '{"Err":"' * 3000}]}},
+    ],
+    ids=["messages", "backslashes", "causes", "lists", "both"],
+)
+def test_no_text_is_too_deep(error: object) -> None:
+    assert root(error)
+    assert chain(error)
+
+
+def test_lists_in_lists_are_followed_as_far_as_the_bound() -> None:
+    error: Any = ["at the bottom"]
+    for _ in range(DEEPEST - 2):
+        error = [error]
+    assert root(error) == "at the bottom"
+    for _ in range(2000):
+        error = [error]
+    assert root(error) is None
+    assert chain(error) == ()
+    assert root("[" * 500 + "]" * 500) is None

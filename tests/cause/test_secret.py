@@ -62,7 +62,18 @@ def test_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "token:", "https://", "?sig=", "eyJ", "-----BEGIN PRIVATE KEY-----", 'key=\\"', "pass "]
+    "piece",
+    [
+        "a",
+        "token:",
+        "https://",
+        "https://a?",
+        "?sig=",
+        "eyJ",
+        "-----BEGIN PRIVATE KEY-----",
+        'key=\\"',
+        "pass ",
+    ],
 )
 def test_long_texts_are_quick(piece: str) -> None:
     text = (piece * 20_000)[:16_384]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
+
+from support.httpserver import Handler, HttpServer
 
 Done = subprocess.CompletedProcess[str]
 
@@ -21,29 +21,26 @@ class Receiver:
         self.taken: list[tuple[str, str]] = []
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        class Taking(Handler):
+            def take(self) -> None:
+                body = self.body().decode()
                 if receiver.status == 200:
                     receiver.taken.append((self.headers["webhook-id"], body))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.answer(receiver.status)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
-                pass
+        self._server = HttpServer(Taking)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/fake-path-secret"
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+    @property
+    def url(self) -> str:
+        """Where it takes webhooks."""
+        return f"{self._server.url}/fake-path-secret"
 
     def __enter__(self) -> Self:
+        self._server.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self._server.stop()
 
 
 def run(*arguments: str, home: Path, given: str = "") -> Done:

@@ -1,4 +1,4 @@
-"""The commands around the relay, as processes of their own: previews, test messages, dead letters, checks."""
+"""The commands around the relay, mostly as processes of their own: previews, test messages, dead letters, checks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from backup_sentinel.cli import main
 from backup_sentinel.relay.channels import kinds
 from backup_sentinel.relay.rendering import samples
 from relay.receiver import Done, Receiver, run
@@ -168,6 +169,16 @@ class TestSendTest:
         assert done.returncode == 0
         assert "the filter of channel chat does not take it" in done.stderr
         assert len(receiver.taken) == 1
+
+    def test_what_leads_to_nothing_is_not_called_delivered(self, tmp_path: Path) -> None:
+        configure(tmp_path, {"type": "kubernetes_event", "name": "events"})
+        done = run("send-test", "events", "--config", "config.yaml", home=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (
+            "events: nothing was sent: no Event was written: no alert of the message names a run"
+            in done.stderr
+        )
+        assert "delivered" not in done.stderr
 
     def test_a_secret_that_is_not_there_is_the_configuration(
         self, receiver: Receiver, tmp_path: Path
@@ -345,29 +356,36 @@ class TestCheck:
         ],
     )
     def test_a_channel_that_would_not_open_is_found(
-        self, changes: dict[str, Any], error: str, tmp_path: Path
+        self, changes: dict[str, Any], error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         configure(tmp_path, {"type": "log", "name": "log"}, {**PAGE, **changes})
-        done = run("check", "--config", "config.yaml", home=tmp_path)
-        assert (done.returncode, error in done.stderr) == (2, True), done
+        assert check(tmp_path) == 2
+        said = capsys.readouterr().err
+        assert error in said
         line = 1 + (tmp_path / "config.yaml").read_text().splitlines().index("  - name: log")
-        assert done.stderr.startswith("backup-sentinel: config.yaml:")
-        assert int(done.stderr.split(":")[2]) > line
-        done = run("check", "--config", "config.yaml", "--syntax-only", home=tmp_path)
-        assert done.returncode == 0, done
+        assert said.startswith(f"backup-sentinel: {tmp_path / 'config.yaml'}:")
+        assert int(said.split(":")[2]) > line
+        assert check(tmp_path, "--syntax-only") == 0
 
-    def test_an_enricher_that_would_not_open_is_found(self, tmp_path: Path) -> None:
+    def test_an_enricher_that_would_not_open_is_found(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         configure(tmp_path, PAGE, enrichers=[{"type": "ns8", "password": {"file": "none"}}])
-        done = run("check", "--config", "config.yaml", home=tmp_path)
-        assert (done.returncode, "enricher ns8: the secret file none cannot" in done.stderr) == (2, True), (
-            done
-        )
+        assert check(tmp_path) == 2
+        assert "enricher ns8: the secret file none cannot" in capsys.readouterr().err
 
     @pytest.mark.parametrize("part", ["intake", "admin"])
-    def test_secrets_of_those_who_may_send_are_read(self, part: str, tmp_path: Path) -> None:
+    def test_secrets_of_those_who_may_send_are_read(
+        self, part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         configure(tmp_path, PAGE, **{part: {"tokens": [{"token": {"file": "none"}}]}})
-        done = run("check", "--config", "config.yaml", home=tmp_path)
-        assert (done.returncode, "the secret file none cannot be read" in done.stderr) == (2, True), done
+        assert check(tmp_path) == 2
+        assert "the secret file none cannot be read" in capsys.readouterr().err
+
+
+def check(home: Path, *options: str) -> int:
+    """Run the command in this process: a process of its own loads everything anew each time."""
+    return main(["check", "--config", str(home / "config.yaml"), *options])
 
 
 def test_every_command_says_what_its_exit_codes_mean(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,6 +100,43 @@ def test_on_a_full_disk_nothing_is_acknowledged_that_is_not_kept(place: Place) -
         relay.stop()
         relay.start()
         assert relay.value(PENDING) == taken
+
+
+START = """
+import os, resource, sys
+from backup_sentinel.clock import Clock
+from backup_sentinel.relay.outbox import Outbox
+if sys.argv[1] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+elif os.geteuid() == 0:  # nothing is read-only for root
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+Outbox.open(sys.argv[2], Clock())
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("full", "cannot be used: "), ("denied", "cannot be written: Permission denied; set ")]
+)
+async def test_without_the_right_to_mount_a_start_says_as_much(how: str, why: str) -> None:
+    with tempfile.TemporaryDirectory() as place:  # its parents can be read by everybody
+        folder = Path(place)
+        file = folder / "relay.db"
+        outbox = Outbox.open(str(file), Clock())
+        await outbox.put(message(), {"x": 10}, 300)
+        await outbox.close()
+        folder.chmod(0o555)
+        command = [sys.executable, "-c", START, how, str(file)]
+        done = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, check=False, timeout=60
+        )
+        folder.chmod(0o755)
+        assert done.returncode == 1
+        assert f"OutboxError: the outbox {file} {why}" in done.stderr
+        outbox = Outbox.open(str(file), Clock())
+        assert (await outbox.pending()).waiting == {"x": 1}
+        await outbox.close()
 
 
 async def test_on_a_full_disk_a_start_says_why_it_fails(disk: Disk) -> None:

@@ -35,18 +35,23 @@ def root(error: Any) -> str | None:
     Of a list each element has its own cause, and all of them are told. Messages that only say that something failed
     (`generic.yaml`) are told where there is nothing better.
     """
-    error = _decoded(error) if isinstance(error, str) else error
-    if isinstance(error, list):
-        found = dict.fromkeys(cause for part in error if (cause := root(part)))
-        return "; ".join(found) or None
-    told = list(_messages(error, 0))
-    telling = [pair for pair in told if not generic(pair[1])] or told
-    return max(telling, key=lambda pair: pair[0])[1] if telling else None
+    return None if error is None else _root(error, 0)
 
 
 def chain(error: Any) -> tuple[str, ...]:
     """Return all messages of an error, the outermost first, each once."""
     return tuple(dict.fromkeys(message for _, message in _messages(error, 0)))
+
+
+def _root(error: Any, level: int) -> str | None:
+    """Return the cause of an error that is inside so many lists."""
+    error = _decoded(error) if isinstance(error, str) else error
+    if isinstance(error, list) and level < DEEPEST:
+        found = dict.fromkeys(cause for part in error if (cause := _root(part, level + 1)))
+        return "; ".join(found) or None
+    told = list(_messages(error, 0))
+    telling = [pair for pair in told if not generic(pair[1])] or told
+    return max(telling, key=lambda pair: pair[0])[1] if telling else None
 
 
 @lru_cache(1)
@@ -64,51 +69,52 @@ def generic(message: str) -> bool:
 def _messages(error: Any, depth: int) -> Iterator[tuple[int, str]]:
     """Yield the messages of an error with their depth; bounded, whatever is in it."""
     left = _PARTS
-    for found in _walk(error, depth):
+    for found in _walk(error, depth, 0):
         yield found
         left -= 1
         if not left:
             return
 
 
-def _walk(error: Any, depth: int) -> Iterator[tuple[int, str]]:
-    if depth > DEEPEST:
+def _walk(error: Any, depth: int, level: int) -> Iterator[tuple[int, str]]:
+    """Walk an error that is inside so many others, and inside so many texts and lists, which make no difference of depth."""
+    if depth > DEEPEST or level > DEEPEST:
         return
     if isinstance(error, str):
-        value = _decoded(error)
+        value = _decoded(error) if level < DEEPEST else error
         if isinstance(value, str):
             if value := value.strip():
                 yield depth, value
         else:
-            yield from _walk(value, depth)
+            yield from _walk(value, depth, level + 1)
     elif isinstance(error, list):
         for part in error:
-            yield from _walk(part, depth)
+            yield from _walk(part, depth, level + 1)
     elif isinstance(error, dict):
-        yield from _wrapped(error, depth)
+        yield from _wrapped(error, depth, level)
 
 
-def _wrapped(error: dict[str, Any], depth: int) -> Iterator[tuple[int, str]]:
+def _wrapped(error: dict[str, Any], depth: int, level: int) -> Iterator[tuple[int, str]]:
     """Walk a mapping: what it says, and what it wraps."""
     said = next((text for key in _SAYS if isinstance(text := error.get(key), str) and text.strip()), None)
     if said is not None:
-        yield from _walk(said, depth)
+        yield from _walk(said, depth, level)
     for key in _INSIDE:
         if error.get(key):
-            yield from _walk(error[key], depth + 1)
+            yield from _walk(error[key], depth + 1, level)
     fields = error.get("fields")
     for field in fields if isinstance(fields, list) else ():
         value = field.get("value") if isinstance(field, dict) else None
         if isinstance(value, list | dict) or (isinstance(value, str) and value.lstrip()[:1] in {"{", "["}):
-            yield from _nested(value, depth + 1)
+            yield from _nested(value, depth + 1, level)
 
 
-def _nested(value: Any, depth: int) -> Iterator[tuple[int, str]]:
+def _nested(value: Any, depth: int, level: int) -> Iterator[tuple[int, str]]:
     """Walk the value of a field, which is an error only where it says so: other fields hold names and numbers."""
     parts = _decoded(value) if isinstance(value, str) else value
     for part in parts if isinstance(parts, list) else [parts]:
         if isinstance(part, dict):
-            yield from _walk(part, depth)
+            yield from _walk(part, depth, level)
 
 
 def _decoded(text: str) -> Any:

@@ -12,10 +12,8 @@ _WORDS = (
     r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|token|sig|signature|sas|api[_-]?key|access[_-]?key(?:[_-]?id)?"
     r"|(?:account|shared|private|encryption|master|storage)[_-]?(?:access[_-]?)?key|credentials?|authorization"
 )
-_QUERY = re.compile(
-    r"(\bhttps?://[^\s?\"'<>]{1,1000})\?[^\s\"'<>]{0,2000}?(?:sig|signature|token|key|credential|accessid|expires|password|se)=[^\s\"'<>]*",
-    re.IGNORECASE,
-)
+_QUERY = re.compile(r"(\bhttps?://[^\s?\"'<>]{1,1000})\?([^\s\"'<>]+)", re.IGNORECASE)
+_SIGNED = re.compile(r"(?:sig|signature|token|key|credential|accessid|expires|password|se)=", re.IGNORECASE)
 _USER = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]{1,500}@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|authorization:\s*\w+)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
@@ -38,8 +36,13 @@ _PEM = re.compile(
 def redact(text: str) -> str:
     """Return the text with signed queries, credentials in URLs, tokens, keys and passwords replaced by `***`."""
     text = _PEM.sub(HIDDEN, text)
-    text = _QUERY.sub(rf"\1?{HIDDEN}", text)
+    text = _QUERY.sub(_unsigned, text)
     text = _USER.sub(rf"\1{HIDDEN}@", text)
     text = _BEARER.sub(rf"\1 {HIDDEN}", text)
     text = _ASSIGNED.sub(rf"\1{HIDDEN}", text)
     return _KNOWN.sub(HIDDEN, text)
+
+
+def _unsigned(found: re.Match[str]) -> str:
+    """Return a URL without a query that may let somebody in."""
+    return f"{found[1]}?{HIDDEN}" if _SIGNED.search(found[2]) else found[0]

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import json
 import sys
 import time
@@ -17,7 +16,7 @@ from backup_sentinel.duration import DurationError, long_duration
 from backup_sentinel.errors import DeliveryError, SentinelError
 from backup_sentinel.export.overview import words
 from backup_sentinel.notify.channels import channels
-from backup_sentinel.relay.egress import Egress, check_url
+from backup_sentinel.relay.egress import Egress, basic, check_url
 from backup_sentinel.relay.intake.letters import MOST, PATH, Outcome, purge, replay
 from backup_sentinel.relay.message import Delivery
 from backup_sentinel.relay.outbox import Letter, Outbox, OutboxInUseError, read_letter, read_letters
@@ -174,8 +173,7 @@ def _authorization(admin: AdminSettings) -> str:
         return f"Bearer {reveal(admin.tokens[0].token)}"
     if admin.users:
         user = admin.users[0]
-        pair = f"{user.username}:{reveal(user.password)}".encode()
-        return f"Basic {base64.b64encode(pair).decode()}"
+        return basic(user.username, reveal(user.password))
     raise DeadLetterError(
         "a relay has the outbox, and only it may change it: give `relay.admin` a token, which it and this command "
         "then use, or stop it first"

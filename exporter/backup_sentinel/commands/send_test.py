@@ -21,7 +21,8 @@ _EPILOG = """\
 The alert is called BackupSentinelTest and says that it is a test. It does not pass through the relay: no outbox, no second
 attempt. It goes out even where the channel's filter would not take it, which is then said.
 
-The exit code is 0 if the receiver confirmed it, 1 if it did not, 2 if the configuration is wrong.
+The exit code is 0 if the receiver confirmed it, 1 if it did not or there was nothing to send: the alert names no run, so a
+channel of type kubernetes_event writes no Event. It is 2 if the configuration is wrong.
 
 examples:
   backup-sentinel send-test oncall --config config.yaml --end
@@ -96,7 +97,10 @@ async def _send(settings: ChannelSettings, messages: list[Message]) -> int:
     try:
         for message in messages:
             began = time.monotonic()
-            error = await attempt(settings, channel, deliver(message, settings))
+            error, idle = await attempt(settings, channel, deliver(message, settings))
+            if idle is not None:
+                sys.stderr.write(f"backup-sentinel: {settings.name}: nothing was sent: {idle}\n")
+                return 1
             if error is not None:
                 after = (
                     "the relay would try again" if error.retry else "the relay would make a dead letter of it"

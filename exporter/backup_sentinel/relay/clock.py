@@ -14,3 +14,7 @@ class Steady(Clock):
     def now(self) -> float:
         """Return Unix time in seconds; never less than before."""
         return self._base + time.monotonic()
+
+    def wall(self, instant: float) -> float:
+        """Return an instant as the system's clock has it now, which may have been set since the start."""
+        return instant + time.time() - self.now()

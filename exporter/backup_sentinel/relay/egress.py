@@ -6,6 +6,7 @@ resolved and for each attempt, so that a name that changes its mind gains nothin
 """
 
 import asyncio
+import base64
 import ipaddress
 import socket
 import ssl
@@ -120,6 +121,11 @@ class Egress:
                 auto_decompress=False,
             )
         return self._session
+
+
+def basic(username: str, password: str) -> str:
+    """Return the value of a header `Authorization` (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def check_url(url: str, what: str) -> None:
@@ -239,4 +245,4 @@ def _failure(error: Exception, host: str) -> DeliveryError:
     return DeliveryError(f"{host} cannot be reached: {why}", reason=DeliveryReason.UNREACHABLE)
 
 
-__all__ = ["AddressError", "Answer", "Egress", "check_url", "forbidden", "retry_after"]
+__all__ = ["AddressError", "Answer", "Egress", "basic", "check_url", "forbidden", "retry_after"]

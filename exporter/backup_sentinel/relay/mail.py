@@ -11,13 +11,36 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, HeaderRegistry, MessageIDHeader, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, SMTPUTF8, Policy
+from typing import Any
 
 from backup_sentinel.errors import DeliveryError, DeliveryReason
 
 from .message import Delivery
+
+
+class SubjectHeader(UniqueUnstructuredHeader):
+    """A subject that is folded at its blanks. The library leaves the first line empty where all of it fits on the second."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the header as lines."""
+        text = Header(str(self), header_name="Subject").encode(splitchars=" ", linesep=policy.linesep)
+        return f"Subject: {text}{policy.linesep}"
+
+
+_HEADERS: dict[str, Any] = {  # typeshed does not know that these are headers
+    "subject": SubjectHeader,
+    # The library has no type for these two, and makes encoded words of long ones, which are no ids then.
+    "in-reply-to": MessageIDHeader,
+    "references": MessageIDHeader,
+}
+_registry = HeaderRegistry()
+for _name, _kind in _HEADERS.items():
+    _registry.map_to_type(_name, _kind)
+_ASCII, _UTF8 = (policy.clone(header_factory=_registry) for policy in (SMTP, SMTPUTF8))
 
 
 def thread(delivery: Delivery, domain: str) -> dict[str, str]:
@@ -40,7 +63,8 @@ def compose(
 
     Raises DeliveryError with reason TEMPLATE where a field cannot stand in a mail.
     """
-    mail = EmailMessage(policy=SMTP if "".join((sender, *to, *cc, *reply_to)).isascii() else SMTPUTF8)
+    specs = (address(each).addr_spec for each in (sender, *to, *cc, *reply_to))
+    mail = EmailMessage(policy=_ASCII if all(map(str.isascii, specs)) else _UTF8)
     try:
         mail["From"] = address(sender)
         for header, found in (("To", to), ("Cc", cc), ("Reply-To", reply_to)):

@@ -65,6 +65,11 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         return self.labels.get("severity", "").lower()
 
     @property
+    def tells_outcome(self) -> bool:
+        """Whether it says how a run ended, and not that one is late, stuck or missing."""
+        return "outcome" in self.labels or self.name in _TYPES
+
+    @property
     def type(self) -> MessageType:
         """The label `outcome` decides (partial, failed), then the name of the alert, then its severity.
 

@@ -14,12 +14,12 @@ from .channels.log import LogSettings
 from .enrichers import EnricherSettings
 from .enrichers import kinds as enricher_kinds
 from .message import Message
-from .outbox import Hold
+from .outbox import LONGEST_HOLD, Hold
 
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Longest = Annotated[float, msgspec.Meta(gt=0, le=600)]
+Longest = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_HOLD)]
 
 if TYPE_CHECKING:
     AnyChannel = ChannelSettings

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from backup_sentinel.clock import Clock
 from backup_sentinel.errors import DeliveryReason
 from backup_sentinel.telemetry import Telemetry
 
@@ -18,8 +19,13 @@ class RelayTelemetry:
     """The families of the relay; the channels of the configuration are there at 0 from the start."""
 
     def __init__(
-        self, telemetry: Telemetry, channels: Iterable[str] = (), enrichers: Iterable[str] = ()
+        self,
+        telemetry: Telemetry,
+        channels: Iterable[str] = (),
+        enrichers: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or Clock()
         self._messages = telemetry.counter(
             "backup_sentinel_relay_messages",
             "Messages that were sent to the relay, by what became of them.",
@@ -108,7 +114,7 @@ class RelayTelemetry:
         """Count a delivery, and how long it took (Unix seconds)."""
         self.delivery(channel, "delivered")
         self._latency.labels(channel).observe(max(0.0, now - since))
-        self._last.labels(channel).set(now)
+        self._last.labels(channel).set(self._clock.wall(now))
 
     def enrichment(self, enricher: str, result: str, seconds: float) -> None:
         """Count a question to an enricher; `result` is one of ENRICHED."""
@@ -131,7 +137,7 @@ class RelayTelemetry:
         self._usable.set(usable)
         self._oldest.clear()
         for channel, since in oldest.items():
-            self._oldest.labels(channel).set(since)
+            self._oldest.labels(channel).set(self._clock.wall(since))
         for channel in self._channels:
             self._pending.labels(channel).set(waiting.get(channel, 0))
         self._dead.clear()

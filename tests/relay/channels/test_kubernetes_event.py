@@ -18,9 +18,16 @@ from backup_sentinel.demo.access import Access
 from backup_sentinel.errors import DeliveryReason, DocumentError
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.relay.channels import Channel
-from backup_sentinel.relay.channels.kubernetes_event import LONGEST, MANY, KubernetesEventSettings, RunKind
+from backup_sentinel.relay.channels.kubernetes_event import (
+    IDLE,
+    LONGEST,
+    MANY,
+    KubernetesEventSettings,
+    RunKind,
+)
 from backup_sentinel.relay.finding import AlertFinding, Finding, ItemError
 from backup_sentinel.relay.message import Alert, Delivery
+from backup_sentinel.relay.reach import named
 from backup_sentinel.relay.rendering import Rendering, RenderingError, samples
 from relay.channels.suite import refused, renew, send
 from relay.enrichers.kit import alert, message
@@ -142,11 +149,42 @@ async def test_what_enrichers_found_is_told_and_bounded(cluster: Velero, channel
     ],
     ids=["no run", "run is gone", "no operator", "unknown operator", "a way out", "a way in"],
 )
-async def test_alerts_without_an_object_are_passed_over(
+async def test_alerts_without_an_object_are_passed_over_and_said_to_be(
     cluster: Velero, channel: Channel, about: Alert
 ) -> None:
-    await send(channel, delivery(about))
+    one = delivery(about)
+    assert await channel.send(one, channel.render(one)) == IDLE
     assert not events(cluster)
+    both = delivery(about, ABOUT)
+    assert await channel.send(both, channel.render(both)) is None
+    assert len(events(cluster)) == 1
+
+
+async def test_what_cannot_be_written_keeps_nothing_else_from_being_written(cluster: Velero) -> None:
+    opened = configured(cluster, name="prod").open(Rendering())
+    lost = alert(cluster="lost", annotations={"run": RUN})
+    mine = alert(cluster="prod", annotations={"run": RUN})
+    error = await refused(opened, delivery(lost, mine))
+    assert (error.reason, error.retry) == (DeliveryReason.UNROUTABLE, False)
+    assert len(events(cluster)) == 1
+    cluster.server.faults.add(faults.Answer(verb="create", code=500))
+    error = await refused(opened, delivery(lost, mine))
+    assert error.retry, "as long as one of them may still be written"
+    await opened.close()
+
+
+async def test_every_name_of_a_run_makes_a_name_of_an_event(cluster: Velero, channel: Channel) -> None:
+    run = f"{'a' * 219}-{'b' * 20}"
+    cluster.put(backup(run, "Failed"))
+    await send(channel, delivery(alert(annotations={"run": run})))
+    [event] = events(cluster)
+    assert named(event["metadata"]["name"]) == event["metadata"]["name"]
+
+
+async def test_alerts_with_the_same_fingerprint_are_told_apart(cluster: Velero, channel: Channel) -> None:
+    other = alert(schedule="other", annotations={"run": RUN, "summary": "Another one."})
+    await send(channel, delivery(ABOUT, msgspec.structs.replace(other, fingerprint=ABOUT.fingerprint)))
+    assert sorted(one["message"] for one in events(cluster)) == ["Another one.", "The newest backup failed."]
 
 
 async def test_every_sample_is_taken(channel: Channel) -> None:

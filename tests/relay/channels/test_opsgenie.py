@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +23,7 @@ from backup_sentinel.relay.rendering import Rendering, samples
 from backup_sentinel.relay.settings import RelaySettings
 from backup_sentinel.secret import SecretSource
 from relay.channels.suite import Case, ChannelSuite, Received, ReceiverKit, fresh, refused, renew, send
+from support.httpserver import Handler, HttpServer
 
 KEY = "fake-genie-key-1"
 
@@ -56,12 +55,38 @@ class OpsgenieKit(ReceiverKit):
         self.slow = 0
         self.verdict = ""
         self._answer = ""
-        self._port = 0
-        self._server: ThreadingHTTPServer | None = None
+        kit = self
+
+        class Api(Handler):
+            def take(self) -> None:
+                text = self.body()
+                if self.command == "GET":
+                    self.look()
+                elif kit._answer == "cut":
+                    self.close_connection = True
+                else:
+                    self.say(*kit.answer(self.path, self.headers["Authorization"], text))
+
+            def look(self) -> None:
+                kit.looks += 1
+                identity = self.path.removeprefix(f"{kit.base}/v2/alerts/requests/")
+                if kit.looks <= kit.slow or identity not in kit.outcomes:
+                    self.say(404, {"message": "Request not found. It might not be processed yet."})
+                else:
+                    self.say(200, {"data": kit.outcomes[identity], "requestId": identity})
+
+            def say(self, status: int, body: dict[str, Any], special: str = "") -> None:
+                text = b"<html>" if special == "page" else json.dumps(body).encode()
+                headers = {"X-RateLimit-State": "THROTTLED"} if status == 429 else {}
+                if status == 429:
+                    headers[special] = "17" if special == "Retry-After" else "60"
+                self.answer(status, text, **headers)
+
+        self._server = HttpServer(Api)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}{self.base}"
+        return f"{self._server.url}{self.base}"
 
     def settings(self, **changes: Any) -> OpsgenieSettings:
         given: dict[str, Any] = {"name": "page", "api_key": KEY, "api_url": self.url}
@@ -114,50 +139,10 @@ class OpsgenieKit(ReceiverKit):
 
     def start(self) -> None:
         self._answer = ""
-        kit = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if kit._answer == "cut":
-                    self.close_connection = True
-                else:
-                    self.say(*kit.answer(self.path, self.headers["Authorization"], text))
-
-            def do_GET(self) -> None:
-                kit.looks += 1
-                identity = self.path.removeprefix(f"{kit.base}/v2/alerts/requests/")
-                if kit.looks <= kit.slow or identity not in kit.outcomes:
-                    self.say(404, {"message": "Request not found. It might not be processed yet."})
-                else:
-                    self.say(200, {"data": kit.outcomes[identity], "requestId": identity})
-
-            def say(self, status: int, body: dict[str, Any], header: str = "") -> None:
-                text = b"<html>" if header == "page" else json.dumps(body).encode()
-                self.send_response(status)
-                if status == 429:
-                    self.send_header("X-RateLimit-State", "THROTTLED")
-                    self.send_header(header, "17" if header == "Retry-After" else "60")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
-        self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.start()
 
     def stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            self._answer = "cut"  # connections that are kept alive end with their next request
-            server.shutdown()
-            server.server_close()
+        self._server.stop()
 
 
 def started(base: str) -> Iterator[OpsgenieKit]:

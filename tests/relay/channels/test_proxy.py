@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from backup_sentinel.relay.tls import ClientTLS
 from backup_sentinel.secret import SecretSource
 from relay.channels.suite import fresh, refused, send
 from serving.certificates import Authority
+from support.httpserver import Handler, HttpServer
 from support.process import free_port
 from support.proxy import Proxy
 
@@ -28,36 +27,21 @@ LOGIN = "me:fake-proxy-password"
 NAME = "hooks.example.com"
 
 
-class Receiver:
+class Receiver(HttpServer):
     """An HTTP server; `ids` are those of the webhooks that came."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.ids: list[str] = []
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
+        class Taking(Handler):
+            def take(self) -> None:
+                self.body()
                 receiver.ids.append(self.headers["webhook-id"])
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                self.answer(200)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        if context is not None:
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(Taking, context)
+        self.start()
 
 
 @pytest.fixture

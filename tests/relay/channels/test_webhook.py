@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
@@ -16,8 +15,9 @@ from backup_sentinel.relay.channels import ChannelSettings
 from backup_sentinel.relay.channels.webhook import WebhookSettings, decode_key, sign
 from backup_sentinel.relay.message import Status
 from backup_sentinel.relay.rendering import Rendering, samples
-from backup_sentinel.secret import SecretSource
+from backup_sentinel.secret import SecretSource, mask
 from relay.channels.suite import Case, ChannelSuite, Received, ReceiverKit, fresh, refused, send
+from support.httpserver import Handler, HttpServer
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -45,12 +45,30 @@ class WebhookKit(ReceiverKit):
         self.requests: list[tuple[str, dict[str, str], str]] = []
         self.answer = "200"
         self.text = b"ok"
-        self._port = 0
-        self._server: ThreadingHTTPServer | None = None
+        kit = self
+
+        class Taking(Handler):
+            def take(self) -> None:
+                body = self.body().decode()
+                if kit.answer == "cut":
+                    self.close_connection = True
+                    return
+                status = int(kit.answer)
+                if status == 200:
+                    headers = {name.lower(): value for name, value in self.headers.items()}
+                    kit.requests.append((self.command, headers, body))
+                more = {
+                    302: {"Location": "http://169.254.169.254/"},
+                    429: {"Retry_After": "17"},
+                    503: {"Retry_After": "17"},
+                }
+                self.answer(status, kit.text, **more.get(status, {}))
+
+        self._server = HttpServer(Taking)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/fake-path-secret"
+        return f"{self._server.url}/fake-path-secret"
 
     def settings(self, **changes: Any) -> ChannelSettings:
         given: dict[str, Any] = {
@@ -72,45 +90,11 @@ class WebhookKit(ReceiverKit):
         self.answer = "200"
 
     def start(self) -> None:
-        kit = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def _take(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                if kit.answer == "cut":
-                    self.close_connection = True
-                    return
-                status = int(kit.answer)
-                if status == 200:
-                    headers = {name.lower(): value for name, value in self.headers.items()}
-                    kit.requests.append((self.command, headers, body))
-                self.send_response(status)
-                if status in {429, 503}:
-                    self.send_header("Retry-After", "17")
-                if status == 302:
-                    self.send_header("Location", "http://169.254.169.254/")
-                self.send_header("Content-Length", str(len(kit.text)))
-                self.end_headers()
-                self.wfile.write(kit.text)
-
-            do_POST = do_PUT = do_PATCH = do_GET = _take  # noqa: N815 - names of http.server
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - of http.server
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._server.daemon_threads = True
-        self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.answer = "200"
+        self._server.start()
 
     def stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            self.answer = "cut"  # connections that are kept alive end with their next request
-            server.shutdown()
-            server.server_close()
+        self._server.stop()
 
 
 @pytest.fixture
@@ -124,16 +108,62 @@ def kit() -> Iterator[WebhookKit]:
 class TestWebhook(ChannelSuite):
     @pytest.fixture
     def kit(self) -> Iterator[ReceiverKit]:
-        kit = _Restarting()
+        kit = WebhookKit()
         kit.start()
         yield kit
         kit.stop()
 
 
-class _Restarting(WebhookKit):
-    def start(self) -> None:
-        self.answer = "200"
-        super().start()
+def test_two_ways_to_log_in_are_an_error_at_start(kit: WebhookKit) -> None:
+    url = kit.url.replace("http://", "http://me:fake-password@")
+    with pytest.raises(
+        SentinelError, match="channel hook holds a user beside another way to log in"
+    ) as error:
+        kit.settings(url=url).open(Rendering())
+    assert "fake" not in str(error.value)
+
+
+async def test_a_login_in_the_url_is_used(kit: WebhookKit) -> None:
+    url = kit.url.replace("http://", "http://me:fake-password@")
+    channel = kit.settings(url=url, bearer_token=None).open(Rendering())
+    await send(channel, fresh(1))
+    assert kit.requests[0][1]["authorization"] == f"Basic {PAIR}"
+    assert PAIR not in mask(f"it was {PAIR}", kit.settings(url=url, bearer_token=None).secrets())
+    await channel.close()
+
+
+PAIR = base64.b64encode(b"me:fake-password").decode()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Cannot POST /hooks/T0FAKE000/fake-path-secret?key=fake-query-secret&x=1",
+        json.dumps({"path": "/hooks/T0FAKE000/fake-path-secret"}).replace("/", "\\/"),
+        "no such hook: fake path+secret",
+        f"Authorization: Basic {PAIR}",
+        "me and fake-password do not match",
+        "the token fake-header-secret has expired",
+    ],
+)
+async def test_what_a_receiver_repeats_of_our_secrets_is_masked(kit: WebhookKit, said: str) -> None:
+    origin = kit.url.rpartition("/")[0]
+    settings = kit.settings(
+        url=f"{origin}/hooks/T0FAKE000/fake-path-secret/fake%20path%2Bsecret?key=fake-query-secret&x=1",
+        bearer_token=None,
+        username="me",
+        password="fake-password",
+        headers={"X-Api": "Token fake-header-secret"},
+    )
+    channel = settings.open(Rendering())
+    kit.answer, kit.text = "400", said.encode()
+    error = await refused(channel, fresh(1))
+    shown = mask(str(error), settings.secrets())
+    assert "answered 400: " in shown
+    assert "***" in shown
+    for secret in ("T0FAKE", "path-secret", "path+secret", "query", PAIR, "fake-password", "header-secret"):
+        assert secret not in shown
+    await channel.close()
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -168,7 +168,7 @@ async def test_a_channel_that_is_down_for_a_day_delays_no_other_and_is_only_prob
         assert it.count("breaker_open", channel="down") == 0
 
 
-async def test_behind_an_open_breaker_messages_expire(river: Open) -> None:
+async def test_behind_an_open_breaker_messages_expire(river: Open, caplog: pytest.LogCaptureFixture) -> None:
     async with river(told(breaker_failures=1, breaker_seconds=3600.0, max_age_seconds=100)) as it:
         it.channels["x"].down = LATER
         for number in range(10):
@@ -177,6 +177,8 @@ async def test_behind_an_open_breaker_messages_expire(river: Open) -> None:
         assert {letter.reason for letter in await it.outbox.letters()} == {"expired"}
         assert len(it.channels["x"].attempts) < 10
         assert it.count("deliveries_total", result="dead") == 10
+    told_of = [vars(one) for one in caplog.records if "given up" in one.getMessage()]
+    assert sum(one.get("deliveries", 1) for one in told_of) == 10, "each is in the log"
 
 
 async def test_a_group_keeps_its_order_and_a_failure_holds_back_only_its_group(river: Open) -> None:
@@ -236,7 +238,8 @@ async def test_a_defect_of_a_channel_is_counted_and_shows_no_value(
     assert not [record for record in caplog.records if "fake-secret" in str(vars(record))]
 
 
-async def test_a_filter_chooses_alerts(river: Open) -> None:
+async def test_a_filter_chooses_alerts(river: Open, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     only = Filter(matchers=('group="a"',))
     async with river(told("x", only)) as it:
         await it.put(message("a", 1))
@@ -244,6 +247,8 @@ async def test_a_filter_chooses_alerts(river: Open) -> None:
         await it.settled()
         assert [number_of(one) for one in it.channels["x"].taken] == [1]
         assert it.count("deliveries_total", result="filtered") == 1
+    [said] = [vars(one) for one in caplog.records if one.getMessage() == "nothing to send"]
+    assert said["why"] == "the filter has changed since and does not take it"
 
 
 async def test_what_cannot_be_written_down_is_not_sent_again(

@@ -15,11 +15,12 @@ import pytest
 from backup_sentinel.config import parse
 from backup_sentinel.errors import DeliveryError, DeliveryReason, DocumentError, EnrichmentError
 from backup_sentinel.relay.channels import DeliverySettings
+from backup_sentinel.relay.courier.asking import LARGEST
 from backup_sentinel.relay.courier.enriching import DEFECT
 from backup_sentinel.relay.courier.lane import LATE
 from backup_sentinel.relay.enrichers import EnricherSettings, Stage, kinds
 from backup_sentinel.relay.filters import Filter
-from backup_sentinel.relay.finding import AlertFinding, Finding, Findings
+from backup_sentinel.relay.finding import AlertFinding, Finding, Findings, ItemError, read
 from backup_sentinel.relay.message import Message
 from backup_sentinel.relay.outbox import Outbox
 from backup_sentinel.relay.settings import EnrichmentSettings, RelaySettings
@@ -195,6 +196,20 @@ async def test_a_restart_while_settling_loses_neither_message_nor_facts(start: O
         assert it.channels["x"].taken[0].facts
 
 
+async def test_a_clock_that_was_set_back_makes_settling_no_longer(start: Opened) -> None:
+    enricher = ToldEnricher()
+    async with start((told(),), {reader(settle_seconds=30.0): enricher}) as it:
+        await it.put(message("a", 1))
+        await it.until(it.clock.waiting)
+    start.clock.set(start.clock.now() - 86400)
+    begin = start.clock.now()
+    async with start((told(),), {reader(settle_seconds=30.0): enricher}) as it:
+        await it.until(lambda: it.clock.waiting() and it.clock.next() == begin + 30)
+        it.clock.advance(30)
+        await it.until(lambda: len(it.channels["x"].taken) == 1)
+        assert it.channels["x"].taken[0].facts
+
+
 async def test_facts_survive_a_restart(start: Opened) -> None:
     enricher = ToldEnricher()
     async with start((told(),), {reader(): enricher}) as it:
@@ -273,7 +288,7 @@ async def test_a_defect_of_ours_stops_no_message(start: Opened, monkeypatch: pyt
         async def broken(*_: object) -> Findings:
             raise KeyError("x")
 
-        monkeypatch.setattr(it.courier.enriching, "find", broken)
+        monkeypatch.setattr(it.courier.enriching.panel, "find", broken)
         await it.put(message("a", 1))
         await it.until(lambda: len(it.channels["x"].taken) == 1)
         assert it.channels["x"].taken[0].notes == (DEFECT,)
@@ -347,7 +362,7 @@ MISBEHAVIOUR: dict[str, tuple[Find, str]] = {
     "gives numbers as names": (giving(Finding(details={1: 2})), "gave something that is no finding"),  # type: ignore[dict-item]
     "gives too many": (giving(Finding(details={"x": [0] * 20_000})), "gave something that is no finding"),
     "gives too much": (
-        giving(Finding(details={str(number): "x" * 4000 for number in range(100)})),
+        giving(Finding(details={str(number): "x" * 4000 for number in range(1000)})),
         "found out too much",
     ),
 }
@@ -387,6 +402,20 @@ async def test_texts_are_cut_and_hold_no_secret() -> None:
     assert SECRET not in repr(findings)
     assert list(findings.facts["reader"]["details"].values()) == [None]
     assert len(findings.notes["reader"]) == 20
+
+
+async def test_many_long_texts_are_cut_until_they_fit_and_not_dropped() -> None:
+    items = tuple(
+        ItemError(namespace="shop", name=f"pods/{n}", error=f"{n} " + "why " * 500) for n in range(20)
+    )
+    several = {name: AlertFinding(error="x " * 2000, failed_items=items) for name in "abcde"}
+    it = Asked([reader()], [ToldEnricher(giving(Finding(alerts=several)))])
+    findings = await it.find(message("a", 1))
+    assert not findings.notes
+    told_of = read(findings.facts)["reader"].alerts
+    assert [len(one.failed_items) for one in told_of.values()] == [20] * 5
+    assert all(one.error.endswith("…") for found in told_of.values() for one in found.failed_items)
+    assert len(msgspec.msgpack.encode(findings.facts)) <= LARGEST + 1000
 
 
 async def test_one_that_does_not_heed_being_cancelled_holds_nothing_up() -> None:

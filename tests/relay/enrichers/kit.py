@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from backup_sentinel.relay.backups import BLIND, Look
-from backup_sentinel.relay.courier.enriching import Enriching
+from backup_sentinel.relay.courier.panel import Panel
 from backup_sentinel.relay.enrichers import Enricher, EnricherSettings
 from backup_sentinel.relay.finding import Finding, Findings, read
 from backup_sentinel.relay.message import Alert, Message, Status
-from backup_sentinel.relay.outbox import Outbox
 from backup_sentinel.relay.settings import EnrichmentSettings, RelaySettings
 from backup_sentinel.relay.telemetry import RelayTelemetry
 from backup_sentinel.telemetry import Telemetry
@@ -68,12 +66,11 @@ class Asked:
         )
         self.telemetry = Telemetry(export=False)
         counts = RelayTelemetry(self.telemetry, (), list(self.enrichers))
-        outbox = cast("Outbox", None)  # is not asked
-        self.enriching = Enriching(relay, self.enrichers, outbox, counts, self.clock)
+        self.panel = Panel(relay, self.enrichers, counts, self.clock)
 
     async def find(self, about: Message, known: Findings | None = None) -> Findings:
         """Ask all of them."""
-        return await self.enriching.find(about, about.received + 90.0, known)
+        return await self.panel.find(about, about.received + 90.0, known)
 
 
 async def asked(
@@ -92,7 +89,7 @@ async def asked(
     try:
         return await it.find(about, known)
     finally:
-        await asyncio.gather(*(desk.close(5.0) for desk in it.enriching._desks))
+        await it.panel.close()
 
 
 def finding(findings: Findings, kind: str) -> Finding:

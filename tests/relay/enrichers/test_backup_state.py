@@ -22,6 +22,7 @@ from backup_sentinel.relay.backups import ExporterSettings, rows
 from backup_sentinel.relay.enrichers.backup_state import MANY, BackupStateSettings
 from backup_sentinel.relay.finding import AlertFinding, Findings, RepositoryFinding, VolumeFinding
 from backup_sentinel.relay.message import Alert
+from backup_sentinel.secret import mask
 from relay.enrichers.kit import alert, asked, finding, message
 from relay.enrichers.velero_kit import LOOK, NOW, RUN, Storage, Velero, velero
 from support.exporter import Exporter
@@ -76,6 +77,22 @@ async def test_the_run_that_the_alert_names_is_told_though_a_newer_one_is_there(
     )
     assert (await told(cluster, alert(annotations={"run": RUN}))).outcome == "partial"
     assert (await told(cluster, alert())).outcome == "succeeded"
+
+
+async def test_a_good_run_is_no_judgement_of_an_alert_about_something_else(cluster: Velero) -> None:
+    cluster.put(
+        schedule("shop"),
+        backup(RUN, "Completed", schedule="shop", startTimestamp=stamp(NOW), completionTimestamp=stamp(NOW)),
+    )
+    late = alert(alertname="KubeBackupOverdue")
+    found = await told(cluster, late)
+    assert (found.run, found.outcome, found.parts) == (RUN, "succeeded", ())
+    for about in (
+        alert(),
+        alert(alertname="Own", outcome="failed"),
+        alert(alertname="Own", status="resolved"),
+    ):
+        assert [part.outcome for part in (await told(cluster, about)).parts] == ["succeeded"]
 
 
 async def test_a_run_that_is_gone_is_not_mistaken_for_another(cluster: Velero) -> None:
@@ -277,7 +294,11 @@ def test_settings_that_cannot_be_are_refused(text: str, wrong: str) -> None:
 def test_secrets_are_not_shown() -> None:
     shown = BackupStateSettings(exporter=ExporterSettings(url="http://x", token="fake-hunter2"))
     assert "fake-hunter2" not in repr(shown)
-    assert list(shown.secrets()) == ["fake-hunter2"]
+    assert mask("it was fake-hunter2", shown.secrets()) == "it was ***"
+    login = ExporterSettings(url="http://x", username="me", password="fake-hunter2")
+    [header] = login.headers().values()
+    assert mask(f"it was {header}", login.secrets()) == "it was ***"
+    assert mask(header.removeprefix("Basic "), login.secrets()) == "***"
 
 
 @pytest.fixture

@@ -99,6 +99,22 @@ async def test_parts_of_all_readers_count() -> None:
     assert found.details["failed"] == ["run0"]
 
 
+async def test_runs_of_the_same_name_in_several_clusters_are_several() -> None:
+    here, there = alert(cluster="prod"), alert(cluster="dr")
+    found = await judged(message(here, there), reader((here, parts("failed")), (there, parts("succeeded"))))
+    assert (found.details["count"], found.details["failed_count"]) == (2, 1)
+    again = alert(cluster="prod", severity="critical")
+    found = await judged(message(here, again), reader((here, parts("failed")), (again, parts("failed"))))
+    assert (found.details["count"], found.details["failed"]) == (1, ["part0"]), "in two alerts, and yet one"
+
+
+async def test_no_success_is_claimed_while_an_alert_fires_of_which_nothing_is_known() -> None:
+    findings = await asked(CorrelationSettings(), message(SHOP, WIKI), reader((SHOP, parts("succeeded"))))
+    assert "correlation" not in findings.facts
+    found = await judged(message(SHOP, WIKI), reader((SHOP, parts("failed"))))
+    assert found.verdict is Verdict.REPO_FAILURE
+
+
 @pytest.mark.parametrize("facts", [{}, {"links": Finding(details={"x": 1})}, reader((SHOP, ()))])
 async def test_without_anything_to_judge_it_says_nothing(facts: dict[str, Finding]) -> None:
     findings = await asked(CorrelationSettings(), message(SHOP), facts)

@@ -50,6 +50,15 @@ async def test_the_page_of_the_schedule() -> None:
     assert not await links(alert(operator=""), status_page="https://s.example")
 
 
+async def test_of_a_large_group_the_first_alerts_have_links() -> None:
+    alerts = [alert(schedule=f"shop-{number}") for number in range(500)]
+    findings = await asked(LinksSettings(), message(*alerts, external_url="https://am.example"))
+    assert not findings.notes
+    found = finding(findings, "links").alerts
+    assert len(found) > 50
+    assert list(found) == [one.fingerprint for one in alerts[: len(found)]]
+
+
 async def test_a_silence_for_exactly_this_alert_while_it_fires() -> None:
     about = alert(schedule='a"b\\c')
     found = await links(about, external_url="https://am.example/")

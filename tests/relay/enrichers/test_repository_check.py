@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.server
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from backup_sentinel.relay.finding import (
 from backup_sentinel.relay.message import Alert, Message
 from backup_sentinel.secret import SecretSource
 from relay.enrichers.kit import alert, asked, finding, message
+from support.httpserver import Handler, HttpServer
 from support.process import wait_until
 from support.restic import PASSWORD, Repository
 
@@ -102,33 +101,18 @@ async def test_missing_directory(tmp_path: Path) -> None:
     assert await problem(settings(nowhere)) == "no_repository"
 
 
-class EmptyStore(http.server.BaseHTTPRequestHandler):
+class EmptyStore(Handler):
     """A stand-in for an S3 server that has no bucket; the client is restic's own."""
 
-    def answer(self) -> None:
+    def take(self) -> None:
         body = b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>"
-        self.send_response(404)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = answer  # noqa: N815 - the name is given
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is given
-        pass
+        self.answer(404, body, Content_Type="application/xml")
 
 
 @pytest.fixture
 def store() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), EmptyStore)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with HttpServer(EmptyStore) as server:
+        yield server.url
 
 
 async def test_missing_bucket(tmp_path: Path, store: str) -> None:

@@ -9,7 +9,6 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +17,7 @@ from backup_sentinel.demo.apiserver import SimulatedApiServer
 from backup_sentinel.demo.velero.objects import TYPES
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.looking import Lookout
+from support.httpserver import Handler, HttpServer
 from support.velero import backup, location, schedule, stamp
 
 SIGNATURE = "5ignatur3-0f-nobody"
@@ -51,28 +51,17 @@ class Storage:
         self.shown: list[str] = []
         storage = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Giving(Handler):
+            def take(self) -> None:
                 storage.asked.append(self.path)
                 storage.shown += [self.headers["Authorization"]] if self.headers["Authorization"] else []
                 status, headers, body = storage.answer(self.path)
                 storage.slow.wait(30)
-                with contextlib.suppress(OSError):
-                    self.send_response(status)
-                    for name, value in headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
+                self.answer(status, body, **headers)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self._server = HttpServer(Giving, tls)
+        self._server.start()
+        self.url = self._server.url
 
     def answer(self, target: str) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(target)
@@ -87,8 +76,6 @@ class Storage:
         return f"{self.url}{path}?X-Amz-Credential=AKIAFAKEFAKEFAKEFAKE&X-Amz-Signature={SIGNATURE}"
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,9 +84,7 @@ class Storage:
     def close(self) -> None:
         """Answer nobody any more."""
         self.slow.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
 
 class Velero:

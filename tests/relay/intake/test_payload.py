@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from backup_sentinel.relay.intake import PayloadError, read
-from backup_sentinel.relay.message import MessageType, Status
+from backup_sentinel.relay.message import Message, MessageType, Status
+from backup_sentinel.relay.outbox.news import compare
 
 FULL: dict[str, Any] = {
     "version": "4",
@@ -85,6 +86,21 @@ def test_the_least_that_people_post_is_enough() -> None:
     assert first.common_labels == {"alertname": "X", "a": "b"}
     assert first.alerts[0].fingerprint == again.alerts[0].fingerprint != other.alerts[0].fingerprint
     assert (first.alerts[0].starts_at, again.status) == (None, Status.RESOLVED)
+
+
+def test_alerts_with_the_same_labels_are_told_apart() -> None:
+    def take(*statuses: str) -> Message:
+        alerts = [{"status": status, "labels": {"alertname": "X"}} for status in statuses]
+        return read(json.dumps({"alerts": alerts}).encode(), 1.0)
+
+    first = take("firing", "firing")
+    names = [alert.fingerprint for alert in first.alerts]
+    assert len(set(names)) == 2
+    assert names[0] == take("firing").alerts[0].fingerprint
+    known = compare(None, first, 300)
+    assert compare(known, take("firing", "firing"), 300) is None
+    for changed in (take("resolved", "firing"), take("firing", "resolved")):
+        assert compare(known, changed, 300) is not None, "news about either"
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ class Outboxes(RuleBasedStateMachine):
 
     @rule()
     def tidy(self) -> None:
-        self.commit(lambda ledger: tidy(ledger.sql, self.now + 1, 0.0, self.now - 300))
+        self.commit(lambda ledger: tidy(ledger.sql, self.now + 1, 0.0, self.now - 300, 100))
 
     @rule()
     def crash(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +15,18 @@ import msgspec
 import pytest
 
 from backup_sentinel.errors import DeliveryReason
-from backup_sentinel.relay.outbox import Outbox, OutboxError, StorageError, delivery_id, message_id
-from backup_sentinel.relay.outbox.schema import MIGRATIONS
+from backup_sentinel.relay.outbox import (
+    LONGEST_HOLD,
+    Hold,
+    Outbox,
+    OutboxError,
+    StorageError,
+    delivery_id,
+    message_id,
+    read_letters,
+)
+from backup_sentinel.relay.outbox.ledger import lane_of
+from backup_sentinel.relay.outbox.schema import JOURNAL, MIGRATIONS
 from relay.kit import START, HandClock, message, number_of
 
 X = {"x": 1000}
@@ -107,6 +118,58 @@ async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path, clock: HandC
         Outbox.open(str(tmp_path / "relay.db"), clock)
 
 
+def older(file: Path, version: int) -> None:
+    """Write a file as a release of that version left it: a delivery that waits, a dead letter, one that was taken."""
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as sql:
+        sql.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        sql.execute("PRAGMA journal_mode = WAL")
+        for migration in MIGRATIONS[:version]:
+            sql.executescript(migration)
+        sql.execute(f"PRAGMA user_version = {version}")
+        for number, state in enumerate((0, 2, 1), start=1):
+            one = message(f"group-{number}", number)
+            sql.execute(
+                "INSERT INTO message (seq, id, received, body) VALUES (?, ?, ?, ?)",
+                (number, one.id, START, msgspec.msgpack.encode(one)),
+            )
+            dead = ("rejected", "answered 400") if state == 2 else (None, None)
+            sql.execute(
+                "INSERT INTO delivery VALUES (?, 'x', ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+                (
+                    number,
+                    delivery_id(one.id, "x"),
+                    lane_of(one.group_key),
+                    state,
+                    state == 0,
+                    START,
+                    START,
+                    START if state else None,
+                    *dead,
+                ),
+            )
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+async def test_a_file_of_an_older_release_becomes_one_of_this(
+    tmp_path: Path, clock: HandClock, version: int
+) -> None:
+    file = tmp_path / "relay.db"
+    older(file, version)
+    assert [letter.reason for letter in read_letters(str(file))] == ["rejected"], "read before it is migrated"
+    outbox = Outbox.open(str(file), clock)
+    await outbox.start(X)
+    await outbox.put(message("group-1", 4), X, 300, Hold(frozenset(X), START + 90))
+    [claim], _ = await outbox.claim("x", 5)
+    assert (number_of(claim.message), claim.attempt, claim.findings) == (1, 2, None)
+    [letter] = await outbox.letters()
+    assert (number_of(letter.message), letter.error) == (2, "answered 400")
+    await outbox.settle(claim)
+    again = await reopen(outbox, tmp_path, clock)
+    assert (await again.pending()).waiting == {"x": 1}
+    assert [number_of(one.message) for one in await again.held(5)] == [4]
+    await again.close()
+
+
 async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, clock: HandClock) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutboxError, match=r"cannot be written: .*; set `relay.outbox.path`"):
@@ -182,6 +245,31 @@ async def test_a_clock_that_was_set_back_delays_nothing_for_long(
     await again.close()
 
 
+async def test_a_clock_that_was_set_back_delays_nothing_that_was_not_tried(
+    outbox: Outbox, tmp_path: Path, clock: HandClock
+) -> None:
+    for group, number in (("a", 1), ("a", 2), ("b", 3)):
+        await outbox.put(message(group, number), X, 300)
+    held = Hold(frozenset(X), START + 90)
+    await outbox.put(message("c", 4), X, 300, held)
+    clock.set(START - 30 * 86400)
+    again = await reopen(outbox, tmp_path, clock)
+    claims, _ = await again.claim("x", 10)
+    assert [number_of(claim.message) for claim in claims] == [1, 3]
+    assert (await again.pending()).oldest == {"x": clock.now()}
+    for claim in claims:
+        await again.settle(claim)
+    [claim], _ = await again.claim("x", 10)
+    assert number_of(claim.message) == 2, "those behind it do not wait either"
+    await again.settle(claim)
+    [one] = await again.held(10)
+    assert one.until == clock.now() + LONGEST_HOLD
+    _, due = await again.claim("x", 10)
+    assert due is not None
+    assert due <= clock.now() + LONGEST_HOLD + 5
+    await again.close()
+
+
 async def test_the_end_never_overtakes_or_erases_the_beginning(outbox: Outbox) -> None:
     for number in (1, 2, 3):
         await outbox.put(message("a", number), X, 300)
@@ -235,6 +323,34 @@ async def test_what_is_old_expires_and_what_is_kept_long_enough_goes(
     connection = outbox._writer._connection
     assert connection is not None
     assert connection.execute("SELECT count(*) FROM message").fetchone() == (0,)
+
+
+async def test_all_that_is_old_goes_however_much_it_is(
+    outbox: Outbox, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backup_sentinel.relay.outbox.outbox.SOME", 3)
+    for number in range(10):
+        await outbox.put(message("a", number), X, 300)
+    while claims := (await outbox.claim("x", 1))[0]:
+        await outbox.settle(claims[0])
+    clock.advance(100)
+    assert await outbox.tidy(50, 50, 300) == 10
+
+
+async def test_after_a_long_reader_the_journal_gives_its_space_back(outbox: Outbox, tmp_path: Path) -> None:
+    journal = tmp_path / "relay.db-wal"
+    await outbox.put(message("a", 0), X, 300)
+    large = {"text": "x" * 500_000}
+    with contextlib.closing(sqlite3.connect(tmp_path / "relay.db")) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM message").fetchone()
+        number = 0
+        while journal.stat().st_size < JOURNAL + (4 << 20):
+            number += 1
+            await outbox.put(message("a", number, common_annotations=large), X, 300)
+    for further in range(2):
+        await outbox.put(message("b", further, common_annotations=large), X, 300)
+    assert journal.stat().st_size <= JOURNAL
 
 
 async def test_replay_is_once_and_under_the_same_id(outbox: Outbox) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
+import msgspec
 import pytest
 
 from backup_sentinel.errors import DeliveryError, DeliveryReason
 from backup_sentinel.relay.message import Status
 from backup_sentinel.relay.rendering import Rendering, RenderingError, samples
+from backup_sentinel.relay.rendering.rendering import LONGEST
+from backup_sentinel.relay.settings import IntakeSettings
 
 ESCAPES = (
     "{{ ''.__class__ }}",
@@ -52,6 +57,31 @@ def test_in_html_values_are_escaped() -> None:
     html = Rendering().compile(source, "test", html=True).render(samples()[0])
     assert html.startswith("<p>")
     assert "&lt;marks&gt;" in html
+
+
+SHIPPED = sorted(file.name for file in files("backup_sentinel.relay").joinpath("templates").iterdir())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_largest_groups_are_told(name: str) -> None:
+    """What a request may hold at most becomes a message, not a dead letter."""
+    sample = samples()[0]
+    [alert] = sample.message.alerts
+    alert = msgspec.structs.replace(
+        alert, annotations={**alert.annotations, "description": "What to do. <Look>\n" * 50}
+    )
+    many = [
+        msgspec.structs.replace(alert, labels={**alert.labels, "schedule": f"s-{n}"}, fingerprint=f"{n:016x}")
+        for n in range(IntakeSettings().max_body_bytes // len(msgspec.json.encode(alert)))
+    ]
+    over = [msgspec.structs.replace(one, status=Status.RESOLVED) for one in many]
+    for alerts in (many, over):
+        message = msgspec.structs.replace(sample.message, alerts=tuple(alerts))
+        text = Rendering().shipped(name).render(msgspec.structs.replace(sample, message=message))
+        assert len(text) < LONGEST
+        if name in {"email.html", "email.txt"}:
+            assert "s-0" in text
+            assert f"{len(alerts) - 100} more alerts are not shown" in text
 
 
 def test_braces_in_an_annotation_are_text() -> None:

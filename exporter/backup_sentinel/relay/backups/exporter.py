@@ -1,16 +1,16 @@
 """Asks an exporter over its API."""
 
-import base64
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from backup_sentinel.errors import DeliveryError, EnrichmentError
-from backup_sentinel.relay.egress import AddressError, Egress, check_url
+from backup_sentinel.relay.egress import AddressError, Egress, basic, check_url
 from backup_sentinel.relay.tls import ClientTLS
-from backup_sentinel.secret import SecretKeeper, SecretText, reveal
+from backup_sentinel.secret import SecretError, SecretKeeper, SecretText, reveal
 
 from .rows import Detail, Places, RunRow
 from .wish import Seen, Stream, Wish
@@ -52,9 +52,14 @@ class ExporterSettings(SecretKeeper, frozen=True, forbid_unknown_fields=True, kw
         if self.token is not None:
             return {"Authorization": f"Bearer {reveal(self.token)}"}
         if self.username is not None and self.password is not None:
-            pair = f"{self.username}:{reveal(self.password)}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+            return {"Authorization": basic(self.username, reveal(self.password))}
         return {}
+
+    def secrets(self) -> Iterator[str]:
+        """Yield every secret text, and the header that is made of them."""
+        yield from super().secrets()
+        with contextlib.suppress(SecretError):
+            yield from self.headers().values()
 
 
 class ExporterSource:

@@ -37,8 +37,11 @@ class Channel(Protocol):
     def render(self, delivery: Delivery) -> Content:
         """Make what is sent; the same for the same delivery. Raises DeliveryError with reason TEMPLATE."""
 
-    async def send(self, delivery: Delivery, content: Content) -> None:
-        """Send once, and return when the receiver has it for good. Raises DeliveryError; anything else is a defect."""
+    async def send(self, delivery: Delivery, content: Content) -> str | None:
+        """Send once, and return when the receiver has it for good, or a sentence why there was nothing to send.
+
+        Raises DeliveryError; anything else is a defect.
+        """
 
     async def close(self) -> None:
         """Give up connections. Called once, when nothing is under way."""

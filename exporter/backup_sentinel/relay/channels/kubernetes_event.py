@@ -1,7 +1,10 @@
 """The outcome of a run as a Kubernetes Event on the run's object, where `kubectl describe` shows it."""
 
+import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,8 +24,11 @@ LONGEST = 1024
 """Characters of an Event's message; the API of Events allows no more."""
 MANY = 20
 """Events of one message."""
+IDLE = "no Event was written: no alert of the message names a run that is there"
+"""What is said of a message that leads to none."""
 _NAME = 220
 _INVALID = frozenset({400, 413, 422})
+_AWAY = frozenset({OutageReason.UNREACHABLE, OutageReason.TIMEOUT, OutageReason.TLS})
 _REASONS = {
     OutageReason.UNREACHABLE: DeliveryReason.UNREACHABLE,
     OutageReason.TIMEOUT: DeliveryReason.TIMEOUT,
@@ -59,7 +65,7 @@ class KubernetesEventSettings(ChannelSettings, frozen=True, kw_only=True, tag="k
     message: str | None = None
     """Template of the Event's message, for one alert at a time."""
     clusters: tuple[ClusterSettings, ...] = ()
-    """Clusters that Events are written to, by the alert's label `cluster`; those of the root unless given."""
+    """Clusters that Events are written to, by the alert's label `cluster`; those of the root and of `CLUSTER_<N>_*` unless given."""
     kinds: tuple[RunKind, ...] = ()
     """Kinds of the objects of runs; those that the profiles read unless given."""
 
@@ -95,36 +101,25 @@ class KubernetesEventChannel:
 
     def render(self, delivery: Delivery) -> Content:
         """Return the Events that are to be written."""
-        found = {found["fingerprint"]: found for found in view(delivery)["alerts"]}
-        planned = [
-            one
-            for alert in delivery.message.alerts
-            if (one := self._plan(delivery, alert, found[alert.fingerprint])) is not None
-        ][:MANY]
+        told = zip(delivery.message.alerts, view(delivery)["alerts"], strict=True)
+        plans = (self._plan(delivery, alert, seen) for alert, seen in told)
+        planned = list(islice((one for one in plans if one is not None), MANY))
         return Content(
             body=json.dumps([msgspec.to_builtins(one) for one in planned], ensure_ascii=False),
             content_type="application/json",
             fields={"events": str(len(planned))},
         )
 
-    async def send(self, delivery: Delivery, content: Content) -> None:  # noqa: ARG002 - names of Events are stable
-        """Write the Events. Raises DeliveryError."""
+    async def send(self, delivery: Delivery, content: Content) -> str | None:  # noqa: ARG002 - names of Events are stable
+        """Write the Events, each that can be, whatever becomes of others. Raises DeliveryError."""
+        places: dict[str, list[Planned]] = {}
         for planned in msgspec.json.decode(content.body, type=list[Planned]):
-            try:
-                cluster = self._reach.cluster(planned.cluster)
-                about = await self._find(cluster, planned)
-                if about is not None:
-                    await self._write(cluster, planned, about)
-            except EnrichmentError as error:
-                raise DeliveryError(str(error), reason=DeliveryReason.UNROUTABLE, retry=False) from None
-            except ApiError as error:
-                wrong = error.status in _INVALID
-                reason = (
-                    DeliveryReason.REJECTED
-                    if wrong
-                    else _REASONS.get(error.reason, DeliveryReason.SERVER_ERROR)
-                )
-                raise DeliveryError(str(error), reason=reason, after=error.retry_after) from None
+            places.setdefault(planned.cluster, []).append(planned)
+        errors: list[DeliveryError] = []
+        found = await asyncio.gather(*(self._serve(those, errors) for those in places.values()))
+        if errors:
+            raise min(errors, key=lambda error: not error.retry)  # as long as one may still succeed
+        return None if any(found) else IDLE
 
     async def close(self) -> None:
         """Close every connection."""
@@ -150,12 +145,30 @@ class KubernetesEventChannel:
             action=labels.get("action", ""),
             namespace=namespace,
             run=run,
-            name=f"{run[:_NAME]}.{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}",
+            name=f"{run[:_NAME].rstrip('-.')}.{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}",
             reason=f"{alert.name or 'Alert'}{'Resolved' if over else ''}"[:128],
             type="Normal" if over else "Warning",
             message=_bounded(text),
             at=moment(delivery.message.received),
         )
+
+    async def _serve(self, those: Sequence[Planned], errors: list[DeliveryError]) -> int:
+        """Write the Events of one cluster and add what went wrong; return for how many there is an object."""
+        found = 0
+        for planned in those:
+            try:
+                cluster = self._reach.cluster(planned.cluster)
+                about = await self._find(cluster, planned)
+                if about is not None:
+                    found += 1
+                    await self._write(cluster, planned, about)
+            except EnrichmentError as error:
+                errors.append(DeliveryError(str(error), reason=DeliveryReason.UNROUTABLE, retry=False))
+            except ApiError as error:
+                errors.append(_explain(error))
+                if error.reason in _AWAY:  # the others would wait in vain as well
+                    break
+        return found
 
     async def _find(self, cluster: Cluster, planned: Planned) -> Object | None:
         """Return the reference to the run's object; None where it is gone, which is no reason to try again."""
@@ -199,6 +212,12 @@ class KubernetesEventChannel:
         except ApiError as error:
             if error.status != 409:  # it is there already
                 raise
+
+
+def _explain(error: ApiError) -> DeliveryError:
+    wrong = error.status in _INVALID
+    reason = DeliveryReason.REJECTED if wrong else _REASONS.get(error.reason, DeliveryReason.SERVER_ERROR)
+    return DeliveryError(str(error), reason=reason, after=error.retry_after)
 
 
 def _bounded(text: str) -> str:

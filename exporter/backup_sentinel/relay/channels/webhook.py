@@ -7,22 +7,24 @@ per key, so that keys can be exchanged without a gap.
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from backup_sentinel.errors import DeliveryError, DeliveryReason, SentinelError
-from backup_sentinel.relay.egress import Answer, Egress, check_url
+from backup_sentinel.relay.egress import AddressError, Answer, Egress, basic, check_url
 from backup_sentinel.relay.message import Delivery
 from backup_sentinel.relay.rendering import Rendering, view
 from backup_sentinel.relay.tls import ClientTLS
-from backup_sentinel.secret import SecretText, reveal
+from backup_sentinel.secret import SecretError, SecretText, reveal
 
 from .channel import Channel, ChannelSettings, Content
 
@@ -78,6 +80,13 @@ class WebhookSettings(ChannelSettings, frozen=True, tag="webhook"):
             if name.lower() in _OURS:
                 raise ValueError(f"the header {name} is not yours to set")
 
+    def secrets(self) -> Iterator[str]:
+        """Yield every secret text, and the header that is made of two of them."""
+        yield from super().secrets()
+        if self.username is not None and self.password is not None:
+            with contextlib.suppress(SecretError):
+                yield basic(self.username, reveal(self.password))
+
     def open(self, rendering: Rendering) -> Channel:
         """Return the channel. Raises SentinelError for templates, addresses, secrets and certificates."""
         return WebhookChannel(self, rendering)
@@ -94,8 +103,12 @@ class WebhookChannel:
             self._template = rendering.compile(settings.body, name, check=self._check)
         elif settings.style != "json":
             self._template = rendering.shipped(f"webhook.{settings.style}.json", check=self._check)
-        check_url(reveal(settings.url), f"`url` of channel {settings.name}")
-        self._headers()
+        url = reveal(settings.url)
+        check_url(url, f"`url` of channel {settings.name}")
+        if any(name.lower() == "authorization" for name in self._headers()) and urlsplit(url).username:
+            raise AddressError(
+                f"`url` of channel {settings.name} holds a user beside another way to log in: give one of them"
+            )
         self._keys()
         proxy = reveal(settings.proxy_url) if settings.proxy_url is not None else None
         if proxy is not None:
@@ -139,8 +152,7 @@ class WebhookChannel:
         if settings.bearer_token is not None:
             headers["Authorization"] = f"Bearer {reveal(settings.bearer_token)}"
         if settings.username is not None and settings.password is not None:
-            pair = f"{settings.username}:{reveal(settings.password)}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            headers["Authorization"] = basic(settings.username, reveal(settings.password))
         for name, value in headers.items():
             if not value.isprintable():
                 raise SigningError(

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
-from backup_sentinel.cause.message import tell
+from backup_sentinel.cause.message import LONGEST, tell
 from backup_sentinel.errors import EnrichmentError
 from backup_sentinel.relay.enrichers import Enricher, EnricherSettings
 from backup_sentinel.relay.finding import Finding
@@ -17,6 +18,8 @@ from backup_sentinel.secret import SecretError, mask
 
 LARGEST = 64 << 10
 """Bytes of one finding."""
+_LENGTHS = (LONGEST, 1000, 250)
+"""Characters to which each text of a finding is cut, as far as the size of all makes it necessary."""
 _READ = 16 << 10
 """Characters of one text that are looked at."""
 _DEEPEST = 16
@@ -103,9 +106,13 @@ class Desk:
             return Answer()
         try:
             assert isinstance(found, Finding)
-            plain = _plain(msgspec.to_builtins(found, builtin_types=_OURS), self._clean, _Budget())
+            raw = msgspec.to_builtins(found, builtin_types=_OURS)
+            for longest in _LENGTHS:
+                plain = _plain(raw, partial(self._cut, longest), _Budget())
+                size = len(msgspec.msgpack.encode(plain))
+                if size <= LARGEST:
+                    break
             msgspec.convert(plain, Finding)
-            size = len(msgspec.msgpack.encode(plain))
         except Exception as error:  # noqa: BLE001 - whatever it gave, the message goes out
             return self._fail("gave something that is no finding", type(error).__name__)
         if size > LARGEST:
@@ -116,6 +123,10 @@ class Desk:
 
     def _clean(self, text: str) -> str:
         return tell(mask(text[:_READ], self.settings.secrets())) or ""
+
+    def _cut(self, longest: int, text: str) -> str:
+        text = self._clean(text)
+        return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
     def _fail(self, note: str, error: str) -> Answer:
         _log.warning("enricher failed", extra={"enricher": self.kind, "error": error})

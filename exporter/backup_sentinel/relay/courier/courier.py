@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 
 from backup_sentinel.clock import Clock
+from backup_sentinel.errors import DeliveryReason
 from backup_sentinel.relay.channels import Channel
 from backup_sentinel.relay.enrichers import Enricher
 from backup_sentinel.relay.outbox import Outbox, StorageError
@@ -73,6 +74,13 @@ class Courier:
                     if self.lanes[one.name].breaker.is_open:  # nothing is tried, so nothing expires by itself
                         count = await self._outbox.expire(one.name, one.delivery.max_age_seconds)
                         self._telemetry.delivery(one.name, "dead", count)
+                        if count:
+                            fields = {
+                                "channel": one.name,
+                                "reason": DeliveryReason.EXPIRED,
+                                "deliveries": count,
+                            }
+                            _log.error("deliveries given up", extra=fields)
                 await self._outbox.tidy(
                     settings.outbox.retention_seconds,
                     settings.outbox.dead_retention_seconds,

@@ -12,14 +12,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from backup_sentinel.clock import Clock
-from backup_sentinel.relay.enrichers import Enricher, Stage
+from backup_sentinel.relay.enrichers import Enricher
 from backup_sentinel.relay.finding import Findings
-from backup_sentinel.relay.message import Message
 from backup_sentinel.relay.outbox import Claim, Held, Outbox, StorageError
 from backup_sentinel.relay.settings import RelaySettings
 from backup_sentinel.relay.telemetry import RelayTelemetry
 
-from .asking import Answer, Desk
+from .panel import Panel
 
 _log = logging.getLogger("backup_sentinel.relay")
 MOST = 1000
@@ -28,7 +27,6 @@ _AGAIN = 20
 """Messages about which failed enrichers are asked again at the same time."""
 _STORAGE = 1.0
 """Seconds until a change that did not come to last is tried again."""
-_CLOSING = 5.0
 DEFECT = "Nothing could be added, because of a defect."
 
 
@@ -43,10 +41,9 @@ class Enriching:
         telemetry: RelayTelemetry,
         clock: Clock,
     ) -> None:
-        self._desks = [Desk(one, enrichers[one.kind]) for one in settings.enrichers]
+        self.panel = Panel(settings, enrichers, telemetry, clock)
         self._longest = settings.enrichment.longest_seconds
         self._outbox = outbox
-        self._telemetry = telemetry
         self._clock = clock
         self._woken = asyncio.Event()
         self._held: dict[int, asyncio.Task[None]] = {}
@@ -72,72 +69,24 @@ class Enriching:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(*(desk.close(_CLOSING) for desk in self._desks))
+            await self.panel.close()
 
     def again(self, claim: Claim) -> None:
         """Hear that a delivery is tried again later: what failed is asked about meanwhile."""
         if claim.findings is not None and claim.findings.failed and len(self._again) < _AGAIN:
             self._begin(self._again, claim.seq, self._amend(claim, claim.findings))
 
-    async def find(self, message: Message, until: float, known: Findings | None = None) -> Findings:
-        """Ask about a message until an instant at most; with `known` those only that failed before, and at once."""
-        desks = {
-            desk: asked
-            for desk in self._desks
-            if (known is None or desk.kind in known.failed)
-            and (asked := desk.settings.filter.apply(message)) is not None
-        }
-        facts = {} if known is None else dict(known.facts)
-        notes = (
-            {}
-            if known is None
-            else {kind: known.notes[kind] for kind in known.notes if kind not in known.failed}
-        )
-        failed: list[str] = []
-        for stage in Stage:
-            settle = [desk.settings.settle_seconds for desk in desks if desk.settings.stage >= stage]
-            if known is None and settle:
-                await self._wait(min(message.received + max(settle), until))
-            those = [desk for desk in desks if desk.settings.stage is stage]
-            seen = dict(facts)
-            answers = await asyncio.gather(*(self._ask(desk, desks[desk], seen, until) for desk in those))
-            for desk, answer in zip(those, answers, strict=True):
-                if answer.finding is not None:
-                    facts[desk.kind] = answer.finding
-                if answer.notes:
-                    notes[desk.kind] = answer.notes
-                if answer.failed:
-                    failed.append(desk.kind)
-        return Findings(facts=self._sorted(facts), notes=notes, failed=tuple(failed), at=self._clock.now())
-
     async def _enrich(self, held: Held) -> None:
         try:
-            findings = await self.find(held.message, held.until)
+            findings = await self.panel.find(held.message, held.until)
         except Exception:  # noqa: BLE001 - a message goes out whatever breaks here
             _log.exception("a message could not be enriched")
             findings = Findings(notes={"": (DEFECT,)}, at=self._clock.now())
         await self._insist(lambda: self._outbox.enrich(held.seq, findings))
 
     async def _amend(self, claim: Claim, known: Findings) -> None:
-        findings = await self.find(claim.message, self._clock.now() + self._longest, known)
+        findings = await self.panel.find(claim.message, self._clock.now() + self._longest, known)
         await self._insist(lambda: self._outbox.amend(claim.seq, findings))
-
-    async def _ask(self, desk: Desk, message: Message, facts: Mapping[str, Any], until: float) -> Answer:
-        begin = self._clock.now()
-        answer = await desk.ask(message, facts, max(0.0, until - begin))
-        result = "failed" if answer.failed else "found" if answer.finding is not None else "nothing"
-        self._telemetry.enrichment(desk.kind, result, self._clock.now() - begin)
-        return answer
-
-    def _sorted(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Return facts in the order of stages, and of the settings within one: later ones win in templates."""
-        order = sorted(self._desks, key=lambda desk: desk.settings.stage)
-        return {desk.kind: facts[desk.kind] for desk in order if desk.kind in facts}
-
-    async def _wait(self, until: float) -> None:
-        left = until - self._clock.now()
-        if left > 0:
-            await self._clock.sleep(left)
 
     def _begin(self, tasks: dict[int, asyncio.Task[None]], seq: int, work: Coroutine[Any, Any, None]) -> None:
         if seq in tasks:

@@ -15,7 +15,7 @@ from backup_sentinel.relay.outbox import Claim, Outbox, StorageError
 from backup_sentinel.relay.telemetry import RelayTelemetry
 from backup_sentinel.secret import mask
 
-from .attempt import attempt
+from .attempt import Attempt, attempt
 from .breaker import Breaker
 from .enriching import Enriching
 from .pace import Bucket, backoff
@@ -129,22 +129,28 @@ class Lane:
 
     async def _carry_out(self, claim: Claim) -> None:
         message = self._settings.filter.apply(claim.message)
-        if message is None:  # the filter has changed since
-            await self._insist(lambda: self._outbox.settle(claim))
-            self._telemetry.delivery(self.name, "filtered")
+        if message is None:
+            await self._settle_idle(claim, "the filter has changed since and does not take it")
             return
-        error = await self._attempt(claim, message)
+        error, idle = await self._attempt(claim, message)
         now = self._clock.now()
-        if error is None:
-            self.breaker.succeed()
-            await self._insist(lambda: self._outbox.settle(claim))
-            self._telemetry.delivered(self.name, claim.since, now)
-        else:
+        if error is not None:
             await self._give_in(claim, error, now)
+        else:
+            self.breaker.succeed()
+            if idle is None:
+                await self._insist(lambda: self._outbox.settle(claim))
+                self._telemetry.delivered(self.name, claim.since, now)
+            else:
+                await self._settle_idle(claim, idle)
         self._telemetry.breaker(self.name, is_open=self.breaker.is_open)
 
-    async def _attempt(self, claim: Claim, message: Message) -> DeliveryError | None:
-        """Try once; return what went wrong, None if nothing."""
+    async def _settle_idle(self, claim: Claim, why: str) -> None:
+        await self._insist(lambda: self._outbox.settle(claim))
+        self._telemetry.delivery(self.name, "filtered")
+        _log.info("nothing to send", extra={"channel": self.name, "id": claim.id, "why": why})
+
+    async def _attempt(self, claim: Claim, message: Message) -> Attempt:
         delivery = self._delivery(claim, message)
         _log.info(
             "Sending notification",

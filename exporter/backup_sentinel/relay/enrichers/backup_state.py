@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from backup_sentinel.relay.backups import (
     BLIND,
     ClusterSource,
@@ -13,8 +15,8 @@ from backup_sentinel.relay.backups import (
     tell_of,
     wish_of,
 )
-from backup_sentinel.relay.finding import AlertFinding, Finding
-from backup_sentinel.relay.message import Message
+from backup_sentinel.relay.finding import SUCCEEDED, AlertFinding, Finding
+from backup_sentinel.relay.message import Alert, Message, Status
 from backup_sentinel.relay.reach import ClusterSettings
 
 from .enricher import Enricher, EnricherSettings
@@ -31,7 +33,7 @@ class BackupStateSettings(EnricherSettings, frozen=True, kw_only=True, tag="back
     exporter: ExporterSettings | None = None
     """The exporter to ask, which costs nothing and needs no rights in clusters. Without it the clusters are read."""
     clusters: tuple[ClusterSettings, ...] = ()
-    """Clusters to read where there is no `exporter`; those of the root unless given."""
+    """Clusters to read where there is no `exporter`; those of the root and of `CLUSTER_<N>_*` unless given."""
 
     def open(self) -> Enricher:
         """Return the enricher where no cluster can be read."""
@@ -62,7 +64,7 @@ class BackupState:
         found: dict[str, AlertFinding] = {}
         for (alert, wish), detail in zip(about, seen.details, strict=True):
             if detail is not None:
-                found[alert.fingerprint] = tell_of(detail, wish.run)
+                found[alert.fingerprint] = _tell(alert, tell_of(detail, wish.run))
         notes = list(seen.notes)
         if left > 0:
             notes.append(f"{left} more alerts were not looked up")
@@ -71,3 +73,10 @@ class BackupState:
     async def close(self) -> None:
         """Close every connection."""
         await self._source.close()
+
+
+def _tell(alert: Alert, found: AlertFinding) -> AlertFinding:
+    """Return what is known, without a good run as a part of an alert that is about something else, such as a late one."""
+    if alert.status is Status.FIRING and found.outcome == SUCCEEDED and not alert.tells_outcome:
+        return msgspec.structs.replace(found, parts=())
+    return found

@@ -14,6 +14,8 @@ SUBJECTS = {
     Verdict.REPO_FAILURE: "❌ Backup failed – possible repository error",  # noqa: RUF001 - the dash is part of the text
 }
 """What stands in front of the title."""
+_PLACE = ("cluster", "resource_namespace")
+"""Labels beside which the name of a part is one of its own."""
 _MOST = 50
 """Names that are told."""
 
@@ -33,20 +35,26 @@ class Correlation:
     """Looks only at what others found out."""
 
     async def find(self, message: Message, facts: Mapping[str, Any]) -> Finding | None:
-        """Return the verdict; None where nobody knows of runs or modules."""
+        """Return the verdict; None where nobody knows of runs or modules, or only of good ones beside an alert that fires."""
         parts = _parts(facts)
+        asked = message.firing or message.resolved
         judged = {
             alert.fingerprint: verdict
-            for alert in message.firing or message.resolved
+            for alert in asked
             if (verdict := judge(parts.get(alert.fingerprint, ()))) is not None
         }
         if not judged:
             return None
         verdict = together(judged.values())
-        mine: dict[str, bool] = {}  # one module may be in several alerts
-        for part in (part for fingerprint in judged for part in parts[fingerprint]):
-            mine[part.name] = mine.get(part.name, True) and part.outcome == SUCCEEDED
-        failed = [name for name, good in mine.items() if not good]
+        if verdict is Verdict.SUCCESS and message.firing and len(judged) < len(asked):
+            return None
+        mine: dict[tuple[str, ...], bool] = {}  # one module may be in several alerts
+        for alert in asked:
+            place = tuple(alert.labels.get(label, "") for label in _PLACE)
+            for part in parts[alert.fingerprint] if alert.fingerprint in judged else ():
+                key = (*place, part.name)
+                mine[key] = mine.get(key, True) and part.outcome == SUCCEEDED
+        failed = [name for (*_, name), good in mine.items() if not good]
         notes: tuple[str, ...] = ()
         if verdict is Verdict.SUCCESS and message.firing:
             notes = ("every part reports success, though the alert still fires",)

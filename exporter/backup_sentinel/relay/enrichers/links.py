@@ -11,6 +11,8 @@ from backup_sentinel.relay.message import Alert, Message
 
 from .enricher import Enricher, EnricherSettings
 
+_ROOM = 48 << 10
+"""Characters of all links of a message; alerts beyond are told without."""
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -48,11 +50,15 @@ class Links:
 
     async def find(self, message: Message, facts: Mapping[str, Any]) -> Finding | None:  # noqa: ARG002 - labels suffice
         """Return the links of each alert."""
-        found = {
-            alert.fingerprint: AlertFinding(links=links)
-            for alert in message.alerts
-            if (links := self._links(message, alert))
-        }
+        found: dict[str, AlertFinding] = {}
+        room = _ROOM
+        for alert in message.alerts:
+            links = self._links(message, alert)
+            room -= sum(len(title) + len(address) for title, address in links.items())
+            if room < 0:
+                break
+            if links:
+                found[alert.fingerprint] = AlertFinding(links=links)
         return Finding(alerts=found) if found else None
 
     async def close(self) -> None:

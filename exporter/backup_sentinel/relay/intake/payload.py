@@ -5,6 +5,8 @@ unknown ones are legal. People who post by hand need no more than `{"alerts": [{
 """
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -54,7 +56,8 @@ def read(body: bytes, now: float) -> Message:
     """Return the message in a body that came at an instant (Unix seconds). Raises PayloadError.
 
     A missing group key is a hash of what makes the group: the labels that all alerts have in common with the minimal
-    body, hence for one alert all of its labels. A missing fingerprint is a hash of the labels.
+    body, hence for one alert all of its labels. A missing fingerprint is a hash of the labels; one that comes twice is
+    numbered, since what was said and found out is kept by fingerprint.
     """
     try:
         payload = _decode(body)
@@ -66,7 +69,7 @@ def read(body: bytes, now: float) -> Message:
         raise PayloadError(
             f"version {payload.version[:20]!r} of the message is not known; this is for version '4'"
         )
-    alerts = tuple(_alert(alert) for alert in payload.alerts)
+    alerts = tuple(_distinct(map(_alert, payload.alerts)))
     labels = [alert.labels for alert in alerts]
     shared = common(labels) if payload.common_labels is None else payload.common_labels
     return Message(
@@ -102,6 +105,17 @@ def _alert(alert: _Alert) -> Alert:
         generator_url=alert.generator_url,
         fingerprint=alert.fingerprint or hash_of(alert.labels),
     )
+
+
+def _distinct(alerts: Iterable[Alert]) -> Iterator[Alert]:
+    seen: Counter[str] = Counter()
+    for alert in alerts:
+        seen[alert.fingerprint] += 1
+        number = seen[alert.fingerprint]
+        if number > 1:
+            yield msgspec.structs.replace(alert, fingerprint=f"{alert.fingerprint}-{number}")
+        else:
+            yield alert
 
 
 def _instant(text: str | None) -> str | None:

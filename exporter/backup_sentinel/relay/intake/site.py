@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from backup_sentinel.clock import Clock
+from backup_sentinel.errors import DeliveryReason
 from backup_sentinel.relay.message import Message
 from backup_sentinel.relay.outbox import Outbox, Putting, StorageError
 from backup_sentinel.relay.settings import RelaySettings
@@ -110,6 +111,7 @@ class Site:
             return JSONResponse({"status": "duplicate"})
         for channel in putting.crowded_out:
             self._telemetry.delivery(channel, "dead")
+            _log.error("delivery given up", extra={"channel": channel, "reason": DeliveryReason.CROWDED_OUT})
         self._telemetry.message("accepted")
         return JSONResponse({"status": "accepted", "id": message.id})
 

@@ -13,7 +13,7 @@
 In: messages. Out: claims, in order within a group. The only room that knows SQLite. Never here: what a channel does.
 """
 
-from .holding import Held, Hold
+from .holding import LONGEST_HOLD, Held, Hold
 from .identity import delivery_id, message_id
 from .ledger import Channels, Claim, Putting
 from .letters import Letter
@@ -23,6 +23,7 @@ from .schema import OutboxError, OutboxInUseError
 from .writer import StorageError
 
 __all__ = [
+    "LONGEST_HOLD",
     "Channels",
     "Claim",
     "Held",

@@ -13,6 +13,9 @@ from .letters import decode
 MARGIN = 2.0
 """Seconds after the end of a hold at which deliveries go out by themselves, whatever became of those who enrich."""
 
+LONGEST_HOLD = 600.0
+"""Seconds beyond which no message is held: the end of a hold after a restart may be that of another clock."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _findings = msgspec.msgpack.Decoder(Findings).decode
 

@@ -11,7 +11,7 @@ from backup_sentinel.errors import DeliveryReason
 from backup_sentinel.relay.finding import Findings
 from backup_sentinel.relay.message import Message
 
-from .holding import MARGIN, Hold, told
+from .holding import LONGEST_HOLD, MARGIN, Hold, told
 from .identity import delivery_id
 from .letters import Letter, decode, find, letters
 from .news import compare
@@ -172,10 +172,18 @@ class Ledger:
     def start(self, channels: Channels, now: float, horizon: float) -> dict[str, int]:
         """Take up what waits after a start; return how many of channels that no longer exist became dead letters.
 
-        No attempt is put off beyond `horizon` seconds, whatever clock wrote it down.
+        No attempt is put off beyond `horizon` seconds, and nothing waits that was not tried, whatever clock wrote it down.
         """
         self._sql.execute(
-            "UPDATE delivery SET due = min(due, ?) WHERE state = 0 AND head = 1", (now + horizon,)
+            """UPDATE delivery SET since = min(since, ?1), due = min(due, CASE
+                WHEN attempts > 0 THEN ?2
+                WHEN (SELECT hold FROM message WHERE seq = delivery.seq) IS NULL THEN ?1
+                ELSE ?3 END)
+            WHERE state = 0 AND (due > ?1 OR since > ?1)""",
+            (now, now + horizon, now + LONGEST_HOLD + MARGIN),
+        )
+        self._sql.execute(
+            "UPDATE message SET hold = min(hold, ?) WHERE hold IS NOT NULL", (now + LONGEST_HOLD,)
         )
         gone = {channel: count for channel, count in self.waiting.items() if channel not in channels}
         for channel in gone:

@@ -22,6 +22,10 @@ HORIZON = 3600.0
 """Seconds beyond which no attempt is put off over a restart: the clock may have been another one."""
 
 
+SOME = 2000
+"""Deliveries of each state that one commit deletes, so that no other change waits long."""
+
+
 class Pending(NamedTuple):
     """What is in the outbox, by channel."""
 
@@ -154,11 +158,15 @@ class Outbox:
         return await self._do(lambda ledger: purge(ledger.sql, identity))
 
     async def tidy(self, delivered_age: float, dead_age: float, window: float) -> int:
-        """Delete some of what is older than so many seconds; return how many deliveries it was."""
+        """Delete what is older than so many seconds, some in each commit; return how many deliveries it was."""
         now = self._clock.now()
-        return await self._do(
-            lambda ledger: tidy(ledger.sql, now - delivered_age, now - dead_age, now - window)
-        )
+        gone, count = 0, SOME
+        while count >= SOME:
+            count = await self._do(
+                lambda ledger: tidy(ledger.sql, now - delivered_age, now - dead_age, now - window, SOME)
+            )
+            gone += count
+        return gone
 
     async def close(self) -> None:
         """Finish what is under way, close the file, and let others have it."""

@@ -19,9 +19,9 @@ def tidy(
     delivered_before: float,
     dead_before: float,
     said_before: float,
-    limit: int = 2000,
+    limit: int,
 ) -> int:
-    """Delete at most `limit` of what is too old to be kept, and give space back; return how many deliveries it was."""
+    """Delete at most `limit` of each state that are too old to be kept, and give as many pages back; return how many they were."""
     rows: list[tuple[int]] = []
     for state, before in ((_DELIVERED, delivered_before), (_DEAD, dead_before)):
         rows += sql.execute(
@@ -31,8 +31,7 @@ def tidy(
         ).fetchall()
     _forget(sql, rows)
     sql.execute("DELETE FROM news WHERE said < ?", (said_before,))
-    if rows:
-        sql.execute(f"PRAGMA incremental_vacuum({limit})").fetchall()
+    sql.execute(f"PRAGMA incremental_vacuum({limit})").fetchall()
     return len(rows)
 
 

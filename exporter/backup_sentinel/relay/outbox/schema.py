@@ -55,6 +55,10 @@ message.hold: until when deliveries wait for the findings of enrichers; null onc
 """
 
 
+JOURNAL = 16 << 20
+"""Bytes that the journal keeps on disk. It grows beyond while somebody else reads the file for long."""
+
+
 class OutboxError(SentinelError):
     """The outbox cannot be used; the text names the file and says why."""
 
@@ -107,6 +111,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")

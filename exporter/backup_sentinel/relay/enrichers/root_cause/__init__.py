@@ -33,7 +33,7 @@ class RootCauseSettings(EnricherSettings, frozen=True, kw_only=True, tag="root_c
     results: ResultsSettings = ResultsSettings()
     """Read the errors by namespace and item out of Velero's results file."""
     clusters: tuple[ClusterSettings, ...] = ()
-    """Clusters to read; those of the root unless given."""
+    """Clusters to read; those of the root and of `CLUSTER_<N>_*` unless given."""
 
     def open(self) -> Enricher:
         """Return the enricher where runs are known from `backup_state` alone. Raises TLSError."""
