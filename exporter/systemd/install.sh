@@ -11,8 +11,8 @@ usage: install.sh [--from ADDRESS] [--to ADDRESS[,ADDRESS...]] [options]
   --from ADDRESS        sender of mails
   --to ADDRESSES        recipients, with commas between them
                         both are asked for on a terminal, unless there is a configuration already
-  --smtp HOST[:PORT]    send by this server, with STARTTLS unless it is this host; the default is localhost:25,
-                        and on NethServer 8 ns8-sendmail
+  --smtp HOST[:PORT]    send by this server, with STARTTLS unless it is this host; the default is localhost:25.
+                        On NethServer 8 it is ns8-sendmail that sends
   --import CONFIG.yml   take over a configuration of ns8-backup-monitor
   --nethserver yes|no   whether this is NethServer 8; found out unless given
   --package PACKAGE     what pip installs: a wheel, a folder or a name; the checkout that this script is in unless given
@@ -110,7 +110,7 @@ END
 
 install_program() {
     note "Python: $python"
-    if ! good_python "$root$prefix/bin/python"; then
+    if ! good_python "$root$prefix/bin/python" || ! "$root$prefix/bin/python" -m pip --version >/dev/null 2>&1; then
         "$python" -m venv --clear "$root$prefix" ||
             fail "$python cannot make a virtual environment; on Debian: apt-get install python3-venv"
     fi
@@ -120,6 +120,8 @@ install_program() {
 
 write_config() {
     if [ -e "$root$config" ]; then
+        "$program" check --config "$root$config" >/dev/null ||
+            fail "$config does not go with this version; nothing was started anew"
         note "$config is there already, and stays as it is"
         return
     fi
@@ -127,7 +129,7 @@ write_config() {
     rm -f "$new"
     if [ -n "$import" ]; then
         "$program" import-ns8 "$import" >"$new" || fail "$import could not be taken over"
-    elif [ "$nethserver" = yes ] && [ -z "$smtp" ]; then
+    elif [ "$nethserver" = yes ]; then
         printf 'mail: {from: "%s", to: "%s"}\n' "$from" "$to" >"$new.yml"
         "$program" import-ns8 "$new.yml" >"$new" || fail "the configuration could not be written"
         rm -f "$new.yml"
@@ -142,13 +144,17 @@ write_config() {
 
 install_unit() {
     mkdir -p "$root$units" "$root/usr/lib/sysusers.d"
-    cp "$here/backup-sentinel-relay.service" "$root$units/$unit"
-    cp "$here/sysusers.conf" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
-    rm -f "$root$units/$unit.d/nethserver.conf"
-    if [ "$nethserver" = yes ]; then
+    drop_in=$root$units/$unit.d/nethserver.conf
+    if [ "$nethserver" != yes ]; then
+        rm -f "$drop_in"
+    elif [ -e "$root$units/$unit" ] && [ ! -e "$drop_in" ] && [ -z "$asked" ]; then
+        note "$unit is not root, without nethserver.conf, and stays so (--nethserver yes puts it there)"
+    else # before the unit, so that an interrupted run is finished by the next one
         mkdir -p "$root$units/$unit.d"
-        cp "$here/nethserver.conf" "$root$units/$unit.d/nethserver.conf"
+        cp "$here/nethserver.conf" "$drop_in"
     fi
+    cp "$here/sysusers.conf" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
+    cp "$here/backup-sentinel-relay.service" "$root$units/$unit"
     chmod 0644 "$root$units/$unit" "$root/usr/lib/sysusers.d/backup-sentinel.conf"
     if [ -n "$root" ]; then
         chmod 0640 "$root$config"
@@ -165,7 +171,7 @@ install_unit() {
     if [ "$start" = yes ]; then
         systemctl enable --quiet "$unit"
         systemctl restart "$unit"
-        note "$unit runs: systemctl status $unit, journalctl -u $unit"
+        note "$unit is started: systemctl status $unit, journalctl -u $unit"
     fi
 }
 
@@ -254,11 +260,15 @@ if [ "$action" = uninstall ]; then
     exit 0
 fi
 
+asked=$nethserver
 if [ -z "$nethserver" ]; then
     nethserver=no
     if [ -e "$root/etc/nethserver/agent.env" ]; then nethserver=yes; fi
 fi
 case $nethserver in yes | no) ;; *) fail "--nethserver: yes or no" ;; esac
+if [ "$nethserver" = yes ] && [ -n "$smtp" ]; then
+    fail "--smtp does not go with NethServer 8: install without it, and change the channel in $config"
+fi
 if [ -n "$import" ]; then
     [ -r "$import" ] || fail "$import cannot be read"
 fi
@@ -273,7 +283,7 @@ if [ ! -e "$root$config" ] && [ -z "$import" ]; then # before anything is change
     case $from in *,*) fail "--from: one address" ;; esac
     [ -n "$to" ] || to=$(ask "Recipients, with commas between them") || true
     check_addresses --to "$to"
-    if [ -n "$smtp" ] || [ "$nethserver" = no ]; then
+    if [ "$nethserver" = no ]; then
         smtp=${smtp:-localhost:25}
         case $smtp in *:*) ;; *) smtp=$smtp:587 ;; esac
         case $smtp in

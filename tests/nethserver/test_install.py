@@ -54,6 +54,7 @@ class Installation(NamedTuple):
     def environment(self, path: str | None = None) -> dict[str, str]:
         return {
             **os.environ,
+            "PIP_COMPILE": "0",
             "PIP_NO_DEPS": "1",
             "PIP_NO_INDEX": "1",
             "PYTHONPATH": str(self.dependencies),
@@ -77,8 +78,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="module")
 def plain(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a root in which it is installed, for a host that is no NethServer."""
-    root = tmp_path_factory.mktemp("plain")
+    """Return a root in which it is installed, for a host that is no NethServer.
+
+    Its name has a space, and a first run was interrupted, before the environment had pip.
+    """
+    root = tmp_path_factory.mktemp("plain") / "a root"
+    environment = root / "opt/backup-sentinel"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True, timeout=100)
     done = installation.run(root, *ADDRESSES, "--smtp", "mail.example.org")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("\nWebhook for Alertmanager: http://127.0.0.1:9951/alertmanager\n")
@@ -121,19 +127,6 @@ def test_what_is_installed_runs(installation: Installation, plain: Path) -> None
     assert "1 channel" in done.stdout
 
 
-def test_a_second_run_updates_and_keeps_the_configuration(
-    installation: Installation, plain: Path, tmp_path: Path
-) -> None:
-    root = like(plain, tmp_path / "root")
-    (root / CONFIG).parent.mkdir(parents=True)
-    (root / CONFIG).write_text("web: {listen: '127.0.0.1:9999'}\n")
-    done = installation.run(root)
-    assert done.returncode == 0, done.stderr
-    assert "stays as it is" in done.stdout
-    assert done.stdout.endswith(": http://127.0.0.1:9999/alertmanager\n")
-    assert (root / CONFIG).read_text() == "web: {listen: '127.0.0.1:9999'}\n"
-
-
 @pytest.fixture(scope="module")
 def nethserver(installation: Installation, plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a root that looks like NethServer 8, with the service in it."""
@@ -153,6 +146,39 @@ def test_nethserver_8_is_recognized(nethserver: Path) -> None:
     assert mail.interface == "ns8-sendmail"  # type: ignore[attr-defined]
     assert mail.to == ("ops@example.org", "boss@example.org")  # type: ignore[attr-defined]
     assert (nethserver / f"etc/systemd/system/{UNIT}.d/nethserver.conf").is_file()
+
+
+def test_a_second_run_keeps_the_configuration_and_that_the_service_is_not_root(
+    installation: Installation, nethserver: Path, tmp_path: Path
+) -> None:
+    root = like(nethserver, tmp_path / "root")
+    shutil.copytree(nethserver / "etc", root / "etc")
+    drop_in = root / f"etc/systemd/system/{UNIT}.d/nethserver.conf"
+    drop_in.unlink()
+    (root / CONFIG).write_text("web: {listen: '127.0.0.1:9999'}\n")
+    done = installation.run(root)
+    assert done.returncode == 0, done.stderr
+    assert "stays as it is" in done.stdout
+    assert done.stdout.endswith(": http://127.0.0.1:9999/alertmanager\n")
+    assert (root / CONFIG).read_text() == "web: {listen: '127.0.0.1:9999'}\n"
+    assert not drop_in.exists()
+    assert "without nethserver.conf, and stays so" in done.stdout
+    done = installation.run(root, "--nethserver", "yes")
+    assert done.returncode == 0, done.stderr
+    assert drop_in.exists()
+
+
+def test_an_update_stops_at_a_configuration_that_is_wrong(
+    installation: Installation, plain: Path, tmp_path: Path
+) -> None:
+    root = like(plain, tmp_path / "root")
+    (root / CONFIG).parent.mkdir(parents=True)
+    (root / CONFIG).write_text("web: {lisen: '127.0.0.1:9999'}\n")
+    done = installation.run(root)
+    assert done.returncode == 1
+    assert "did you mean `listen`" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (root / "etc/systemd").exists()
 
 
 def test_a_configuration_of_the_old_monitor_is_taken_over(
@@ -184,6 +210,7 @@ def test_a_configuration_of_the_old_monitor_is_taken_over(
         ([*ADDRESSES, "--smtp", "mail:smtp"], "is not HOST or HOST:PORT"),
         ([*ADDRESSES, "--smtp", "a b"], "is not HOST or HOST:PORT"),
         ([*ADDRESSES, "--nethserver", "maybe"], "--nethserver: yes or no"),
+        ([*ADDRESSES, "--smtp", "mail", "--nethserver", "yes"], "--smtp does not go with NethServer 8"),
         (["--import", "/no/such/file"], "/no/such/file cannot be read"),
         (["--frob"], "unknown argument '--frob'"),
         (["--from"], "--from needs a value"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -59,27 +60,60 @@ def test_the_arguments_of_the_script_exist() -> None:
     assert {option for option in told if option not in SCRIPT} == set()
 
 
-def test_single_rules_are_made_of_the_files(tmp_path: Path) -> None:
-    [loop] = [block for block in blocks("sh") if "custom_alerts" in block]
-    command = loop.partition("runagent")[0].replace("NsBackupMissing", "NsBackupFailed NsBackupMissing")
-    stand_in = tmp_path / "redis-cli"
-    stand_in.write_text(f'#!/bin/sh\ncat > "{tmp_path}/$4.yml"\n')
+def written(command: str, folder: Path) -> list[dict[str, Any]]:
+    """Return the rules that a command of the page gives to Redis, which a stand-in is; promtool accepts them."""
+    stand_in = folder / "redis-cli"
+    stand_in.write_text(f'#!/bin/sh\ncat > "{folder}/$4.yml"\n')
     stand_in.chmod(0o755)
-    subprocess.run(["sh", "-c", f'PATH="{tmp_path}:$PATH"; {command}'], cwd=ROOT, check=True, timeout=30)
-    rules = [
-        yaml.safe_load((tmp_path / f"{name}.yml").read_text())
-        for name in ("NsBackupFailed", "NsBackupMissing")
-    ]
-    assert [rule["alert"] for rule in rules] == ["NsBackupFailed", "NsBackupMissing"]
-    file = tmp_path / "rules.yaml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "Custom", "rules": rules}]}))
-    done = run(find("promtool"), "check", "rules", file)
+    subprocess.run(["sh", "-c", f'PATH="{folder}:$PATH"; {command}'], cwd=ROOT, check=True, timeout=30)
+    rules = [yaml.safe_load(file.read_text()) for file in sorted(folder.glob("*.yml"))]
+    groups = [{"name": f"Custom {number}", "rules": [rule]} for number, rule in enumerate(rules)]
+    (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
+    done = run(find("promtool"), "check", "rules", folder / "rules.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
+    return rules
+
+
+def test_single_rules_are_made_of_the_files(tmp_path: Path) -> None:
+    loop, _ = [block for block in blocks("sh") if "custom_alerts" in block]
+    command = loop.partition("runagent")[0].replace("NsBackupMissing", "NsBackupFailed NsBackupMissing")
+    rules = written(command, tmp_path)
+    assert [rule["alert"] for rule in rules] == ["NsBackupFailed", "NsBackupMissing"]
     sources = [
         yaml.safe_load((ROOT / f"rules/{rule['alert']}/rule.yaml").read_text())["groups"][0]["rules"][0]
         for rule in rules
     ]
     assert rules == sources
+
+
+def test_a_weekly_plan_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    _, command = [block for block in blocks("sh") if "custom_alerts" in block]
+    rules = written(command, tmp_path)
+    assert [rule["alert"] for rule in rules] == ["NsBackupMissing"] * 2
+    name = 'node_textfile_mtime_seconds{file="backup%d.prom", node="1"}'
+    tests = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1h",
+        "tests": [
+            {
+                "interval": "1h",
+                "input_series": [{"series": name % number, "values": "0x220"} for number in (1, 2, 3, 4)],
+                "promql_expr_test": [
+                    {
+                        "expr": 'sort(count by (backup_id) (ALERTS{alertstate="firing"}))',
+                        "eval_time": at,
+                        "exp_samples": [
+                            {"labels": f'{{backup_id="{number}"}}', "value": 1} for number in firing
+                        ],
+                    }
+                    for at, firing in (("26h", []), ("28h", [1, 3]), ("194h", [1, 3]), ("196h", [1, 2, 3]))
+                ],
+            }
+        ],
+    }
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests))
+    done = run(find("promtool"), "test", "rules", tmp_path / "tests.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", PAGE))

@@ -33,6 +33,10 @@ from support.redis import RedisServer
 from support.restic import Repository
 
 PAGE = Path(__file__).resolve().parents[2] / "exporter/nethserver.md"
+FITS = (
+    "[...document.querySelectorAll('table')].every(one => one.scrollWidth <= one.parentElement.clientWidth)"
+)
+"""Whether no table has to be moved sideways to be read."""
 RUNAGENT = """\
 #!/bin/sh
 # A stand-in for runagent: `-m MODULE PROGRAM ...` in the environment of a module, or `PROGRAM ...` in that of the cluster.
@@ -321,4 +325,6 @@ async def shoot(html: str, plain: str, folder: Path) -> None:
             assert "wrong password or no key found" in await browser.text()
             if file == "mail.html":
                 assert await browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+                assert await browser.evaluate(FITS)
+                assert "\N{EN DASH}" not in await browser.text()  # no column without a value
             await browser.shoot(pictures / f"mail-{name}.png")

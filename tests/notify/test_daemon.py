@@ -17,8 +17,9 @@ import yaml
 from backup_sentinel.demo import faults
 from backup_sentinel.demo.access import Access, Grant
 from backup_sentinel.notify.configmap import PAUSES
+from backup_sentinel.notify.record import identity
 from demo.kit import until as until_within
-from notify.kit import HOME, MINUTE, World, html_of, text_of
+from notify.kit import HOME, MINUTE, RECORD, World, html_of, text_of
 from support.exporter import DEFAULTS, Exporter
 from support.process import wait_until
 from support.receivers import Receivers
@@ -233,6 +234,28 @@ async def test_a_channel_that_is_no_digest_gets_a_message_for_each_schedule(
         await until(lambda: len(receivers.got("slack")) == 2 and len(world.mails) == 1)
         await daemon.stop()
         assert {"run-here" in one.text for one in receivers.got("slack")} == {True, False}
+
+
+async def test_what_one_channel_has_from_another_process_only_the_other_one_gets(
+    world: World, daemon: Daemon
+) -> None:
+    channels = daemon.settings["relay"]["channels"]
+    channels.append({**channels[0], "name": "second", "to": ["second@example.org"]})
+    fail(world, "run-a")
+    fail(world, "run-b")
+    days = [identity(f"prod-eu:{name}", world.clock.now()) for name in ("run-a", "run-b")]
+    partly = {days[0]: ["mail"], days[1]: ["second"]}
+    metadata = {"name": RECORD, "namespace": HOME}
+    data = {"sent": "{}", "partly": json.dumps(partly)}
+    world.home.cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+    await daemon.start()
+    await until(lambda: len(world.mails) == 2)
+    await looks(world)
+    await daemon.stop()
+    got = {mail.recipients[0]: text_of(mail.message) for mail in world.mails}
+    assert ("run-a" in got["second@example.org"], "run-b" in got["second@example.org"]) == (True, False)
+    assert ("run-a" in got["ops@example.org"], "run-b" in got["ops@example.org"]) == (False, True)
+    assert set(json.loads(world.home.record()["sent"])) == set(days)
 
 
 async def test_it_shows_what_the_exporter_shows_and_what_the_relay_counts(

@@ -24,7 +24,13 @@ def settings(**more: str) -> EmailSettings:
 
 def test_without_a_server_there_is_no_channel() -> None:
     assert mail({}) is None
-    assert mail({**GIVEN, "SMTP_HOST": " "}) is None
+    assert mail({"SMTP_HOST": " ", "ALERT_TO": "", "SMTP_USER": "me"}) is None
+
+
+@pytest.mark.parametrize("name", ["ALERT_FROM", "ALERT_TO"])
+def test_who_is_to_be_told_without_a_server_is_an_error(name: str) -> None:
+    with pytest.raises(SettingError, match=f"SMTP_HOST: is missing, but {name} is set"):
+        mail({name: GIVEN[name]})
 
 
 def test_what_is_not_given_has_the_defaults_of_submission() -> None:
@@ -71,6 +77,12 @@ def test_port_465_means_tls_from_the_start() -> None:
         ({"SMTP_PORT": "smtp"}, "'smtp' is no port"),
         ({"SMTP_PORT": "70000"}, "'70000' is no port"),
         ({"SMTP_PORT": "²"}, "'²' is no port"),
+        (
+            {"SMTP_HOST": "mail.example.org:25"},
+            "SMTP_HOST: 'mail.example.org:25' is no name or address of a host",
+        ),
+        ({"SMTP_HOST": "smtp://mail.example.org"}, "is no name or address of a host"),
+        ({"SMTP_HOST": "mail example"}, "is no name or address of a host"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_variable(more: dict[str, str], error: str) -> None:
@@ -88,13 +100,22 @@ def test_hours_to_look_back(text: str, found: str | None) -> None:
     assert lookback({}) is None
 
 
-@pytest.mark.parametrize("text", ["two", "0", "-1", "nan", "inf", "1e9", "2h"])
+@pytest.mark.parametrize("text", ["two", "0", "-1", "nan", "inf", "1e9", "2h", "0.0001", "1_0", "٢"])
 def test_hours_that_are_none(text: str) -> None:
     with pytest.raises(SettingError, match="LOOKBACK_HOURS"):
         lookback({"LOOKBACK_HOURS": text})
 
 
+@pytest.mark.parametrize("host", ["192.0.2.25", "2001:db8::25", "mail_1.example.org", "mail.example.org."])
+def test_hosts(host: str) -> None:
+    assert settings(SMTP_HOST=host).host == host
+
+
 class TestChannels:
+    def test_where_nobody_would_be_told_is_an_error(self) -> None:
+        with pytest.raises(SettingError, match="nobody would be told"):
+            channels(NotifySettings(), (), {})
+
     def test_the_variables_add_a_channel(self) -> None:
         found = channels(NotifySettings(), (LogSettings(name="log"),), GIVEN)
         assert [one.name for one in found] == ["log", "mail"]

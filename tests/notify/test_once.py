@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from backup_sentinel import direct
+from backup_sentinel.demo import faults
 from backup_sentinel.demo.times import instant
 from backup_sentinel.demo.velero.objects import TYPES as VELERO
 from backup_sentinel.errors import SentinelError
-from backup_sentinel.notify.post import MOST
+from backup_sentinel.notify.post import GIVEN_UP, MOST
 from backup_sentinel.relay.channels import DeliverySettings
 from demo.kit import until
 from notify.kit import DAY, HOME, HOUR, MINUTE, NOW, SAID, World, text_of
+from support.mailserver import Mail
 
 
 @contextlib.contextmanager
@@ -271,7 +273,7 @@ class TestOnceADay:
 
     @pytest.mark.parametrize(
         "text",
-        ['{"prod-eu:run-a:2026-03-05": 1772702400}', '["prod-eu:run-a:2026-03-05"]'],
+        ['{"prod-eu:run-a:2026-03-05": 1772704600}', '["prod-eu:run-a:2026-03-05"]'],
         ids=["map", "list"],
     )
     async def test_what_a_kasten_alerter_has_told_is_not_told_again(self, text: str) -> None:
@@ -357,6 +359,50 @@ class TestNothingIsMissed:
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
             assert json.loads(world.home.record()["partly"]) == {"prod-eu:run-a:2026-03-05": ["mail"]}
+
+    async def test_each_message_is_noted_before_the_next_one_is_sent(self) -> None:
+        async with World() as world:
+            for number in range(3):
+                world.home.run(f"run-{number}", NOW - 10 * MINUTE, policy=f"p-{number}")
+            noted: list[int] = []
+
+            class Inbox(list[Mail]):
+                def append(self, mail: Mail) -> None:
+                    noted.append(len(sent(world)))
+                    super().append(mail)
+
+            world.smtp.mails = Inbox()
+            assert await look(world, digest=())
+            assert noted == [0, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("answer", "tried"), [("451 4.3.0 later", GIVEN_UP), ("554 5.6.0 not this one", GIVEN_UP + 2)]
+    )
+    async def test_a_channel_that_is_away_is_not_tried_with_each_of_many_messages(
+        self, answer: str, tried: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with World() as world:
+            for number in range(GIVEN_UP + 2):
+                world.home.run(f"run-{number}", NOW - 10 * MINUTE, policy=f"p-{number}")
+            world.smtp.answers["DATA"] = answer
+            with caplog.at_level("ERROR", "backup_sentinel.notify"):
+                assert not await look(world, digest=())
+            assert [one.message for one in caplog.records].count("delivery failed") == tried
+            world.smtp.answers.clear()
+            assert await look(world, HOUR, digest=())
+            assert len(world.mails) == GIVEN_UP + 2
+
+    async def test_what_another_process_has_told_while_this_one_read_is_not_told_again(self) -> None:
+        async with World() as world:
+            world.home.policy()
+            world.home.run("run-a", NOW - 10 * MINUTE)
+            configmap(world, "backup-sentinel-sent", sent="{}")
+            world.home.server.faults.add(faults.Latency(verb="list", resource="runactions", seconds=1.0))
+            looking = asyncio.create_task(look(world))
+            await until(lambda: bool(world.home.server.journal.find("list", "runactions")), 30)
+            configmap(world, "backup-sentinel-sent", sent='["prod-eu:run-a:2026-03-05"]')
+            assert await looking
+            assert world.mails == []
 
     async def test_without_its_record_nothing_is_sent(self) -> None:
         async with World("prod-eu", "home") as world:

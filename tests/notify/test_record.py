@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backup_sentinel.clock import Clock
@@ -69,10 +69,12 @@ class TestTexts:
         with pytest.raises(ValueError, match=r".+"):
             entries(text)
 
+    @settings(deadline=None)
     @given(RECORDS)
     def test_what_is_written_is_read(self, record: Record) -> None:
         assert Record.read(record.texts()) == record
 
+    @settings(deadline=None)
     @given(RECORDS, RECORDS)
     def test_of_two_records_nothing_that_was_sent_is_lost(self, one: Record, other: Record) -> None:
         both = Record.read(one.texts())
@@ -255,12 +257,34 @@ class TestConfigMap:
         with pytest.raises(ApiError, match="forbidden"):
             await home.shelf(token="fake-token").load()
 
-    async def test_a_record_that_is_too_large_is_refused_before_it_is_sent(self, home: Home) -> None:
+    async def test_of_a_record_that_is_too_large_the_oldest_entries_give_way(
+        self, home: Home, caplog: pytest.LogCaptureFixture
+    ) -> None:
         shelf = home.shelf()
         record = await shelf.load()
-        record.sent = {f"c:{'x' * 200}-{number}:2026-03-05": NOW for number in range(5000)}
+        record.sent = {f"c:{'x' * 200}-{number:04}:2026-03-05": NOW + number for number in range(5000)}
+        with caplog.at_level(logging.WARNING, "backup_sentinel"):
+            await shelf.save(record)
+        kept = (await home.shelf().load()).sent
+        assert 2000 < len(kept) < 5000
+        assert min(kept.values()) == NOW + 5000 - len(kept)
+        assert "the record is full" in caplog.text
+
+    async def test_one_name_that_alone_is_too_large_is_refused_before_it_is_sent(self, home: Home) -> None:
+        shelf = home.shelf()
+        record = await shelf.load()
+        record.looked = {"c" * 1100000: NOW}
         with pytest.raises(RecordError, match="a ConfigMap holds"):
             await shelf.save(record)
+
+    async def test_a_key_that_somebody_broke_costs_no_other(
+        self, home: Home, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        home.put(RECORD, sent=json.dumps([ID]), looked='{"prod-eu": ', open="[]", partly='{"x": ["mail"]}')
+        with caplog.at_level(logging.ERROR, "backup_sentinel"):
+            record = await home.shelf().load()
+        assert record == Record(sent={ID: MIDNIGHT}, partly={"x": ("mail",)})
+        assert [one.key for one in caplog.records] == ["open", "looked"]  # type: ignore[attr-defined]
 
     async def test_what_is_open_gives_way_to_what_was_sent(
         self, home: Home, caplog: pytest.LogCaptureFixture

@@ -14,6 +14,7 @@
     looking       which clusters were read completely
     wording       from incidents to alerts and messages
     desk          which incidents are due, and what follows once they were told
+    inquiry       what enrichers find out, for the pass that waits
     post          one attempt with each channel, for the pass that waits for the answers
     daemon        looks again and again, and hands what is due to the outbox
     channels      who is told, and who gets everything in one message

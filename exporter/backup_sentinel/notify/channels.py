@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import msgspec
 
+from backup_sentinel.fleet.error import SettingError
 from backup_sentinel.relay.channels import ChannelSettings
 from backup_sentinel.relay.channels.email import EmailSettings
 
@@ -19,11 +20,17 @@ _TEXTS = {"subject": "digest.subject.txt", "text": "digest.txt", "html": "digest
 def channels(
     settings: NotifySettings, given: tuple[ChannelSettings, ...], environ: Mapping[str, str] = os.environ
 ) -> tuple[ChannelSettings, ...]:
-    """Return the channels that are told. Raises SettingError for variables of the environment."""
+    """Return the channels that are told. Raises SettingError for variables of the environment, and where there is none."""
     found = list(given)
     extra = mail(environ)
     if extra is not None and all(one.name != extra.name for one in found):
         found.append(extra)
+    if not found:
+        raise SettingError(
+            "relay.channels",
+            "is empty, and SMTP_HOST is not set: nobody would be told",
+            hint="name a channel",
+        )
     return tuple(_worded(settings, one) for one in found)
 
 

@@ -146,21 +146,19 @@ class ConfigMapShelf:
 
     @staticmethod
     def _fitting(record: Record) -> dict[str, str]:
-        """Return the texts of the record. What does not fit is not told when it is over: that it was sent counts more."""
+        """Return the texts of the record. Where it is too large the oldest half gives way, of what is open first.
+
+        What is forgotten to be open is not told when it is over, what is forgotten to be sent may be told again.
+        """
         while True:
             texts = record.texts()
             size = sum(len(text.encode()) for text in texts.values())
             if size <= LIMIT:
                 return texts
-            if not record.open:
+            if not record.thin():
                 raise RecordError(f"the record needs {size} bytes; a ConfigMap holds {LIMIT}")
-            left = sorted(record.open, key=lambda slot: record.open[slot].starts_at)
-            gone = left[: (len(left) + 1) // 2]
-            for slot in gone:
-                del record.open[slot]
-            _log.warning(
-                "the record is full: of some failures the end is not told", extra={"failures": len(gone)}
-            )
+            left = {"open": len(record.open), "sent": len(record.sent)}
+            _log.warning("the record is full: its oldest entries are left out", extra=left)
 
     def _path(self, name: str = "") -> str:
         path = f"/api/v1/namespaces/{self.namespace}/configmaps"

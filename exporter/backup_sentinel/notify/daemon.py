@@ -14,6 +14,7 @@ from backup_sentinel.relay.telemetry import RelayTelemetry
 
 from .channels import digests
 from .desk import Desk
+from .incident import Incident
 from .looking import complete
 from .post import batches
 from .record import Record
@@ -110,15 +111,21 @@ class Daemon:
         """Put what is due into the outbox, which forgets nothing; return whether anything was. Raises StorageError."""
         everybody = [one.name for one in self._relay.channels]
         told = False
-        for together in (True, False):
-            part = [one for one in self._relay.channels if digests(self._settings, one) is together]
-            if not part:
-                continue
-            for key, incidents in batches(self._settings, part[0], desk.due(part[0].name), now):
+        for part, due in self._alike(desk):
+            for key, incidents in batches(self._settings, part[0], due, now):
                 await self._put(message(key, incidents, now), part)
                 desk.settle(incidents, [one.name for one in part], everybody)
                 told = True
         return told
+
+    def _alike(self, desk: Desk) -> list[tuple[list[ChannelSettings], list[Incident]]]:
+        """Return channels that get the same messages, and what is due to them."""
+        found: dict[tuple[object, ...], tuple[list[ChannelSettings], list[Incident]]] = {}
+        for one in self._relay.channels:
+            due = desk.due(one.name)
+            alike = (digests(self._settings, one), *(incident.name for incident in due))
+            found.setdefault(alike, ([], due))[0].append(one)
+        return list(found.values())
 
     async def _put(self, whole: Message, part: Sequence[ChannelSettings]) -> None:
         wanted = {one.name: kept for one in part if (kept := one.filter.apply(whole)) is not None}

@@ -15,6 +15,8 @@ from .wording import remembered, told
 
 OVERLAP = 600.0
 """Seconds that two looks have in common: clocks of clusters differ, and operators write the end of a run late."""
+MOST_OPEN = 10
+"""Runs of one stream whose end is told, the newest."""
 
 
 class Desk:
@@ -38,15 +40,18 @@ class Desk:
         now, record = self._now, self.record
         for cluster in store.clusters:
             # One that does not answer is owed what a first look would have told.
-            record.looked.setdefault(cluster, now - self._settings.lookback_seconds + OVERLAP)
+            if record.looked.get(cluster, now + 1) > now:  # or the clock was set back
+                record.looked[cluster] = now - self._settings.lookback_seconds + OVERLAP
         for cluster in [name for name in record.looked if name not in store.clusters]:
             if now - record.looked[cluster] > LIFE:
                 del record.looked[cluster]
         early = reading(store)
         since = {cluster: self._since(cluster) for cluster in store.clusters if cluster not in early}
         found = list(gather(store, now, since))
+        for known in (*record.sent, *record.partly):
+            self._earlier.setdefault(name_of(known), []).append(known)
         for place, incident in list(ended(store, record.open, now)):
-            if incident is None or Change.RECOVERED not in self._settings.states:
+            if incident is None or Change.RECOVERED not in self._settings.states or self._told(incident):
                 del record.open[place]
                 continue
             self._slots[incident.name] = place
@@ -57,8 +62,6 @@ class Desk:
             if one.told is not None or one.change in self._settings.states
         ]
         record.prune(now, (one.name for one in self.incidents))
-        for known in (*record.sent, *record.partly):
-            self._earlier.setdefault(name_of(known), []).append(known)
 
     def due(self, channel: str) -> list[Incident]:
         """Return what a channel has not been told, or not today."""
@@ -77,7 +80,7 @@ class Desk:
                 if not missing:
                     self.record.open.pop(self._slots[incident.name], None)
             elif incident.over is None and incident.key.schedule and taken:
-                self.record.open[slot(incident.change, incident.key)] = remembered(told(incident))
+                self._keep(incident)
 
     def finish(self, clusters: Iterable[str], began: float) -> None:
         """Note that these clusters were read completely by a look that began then, and that all of it was told."""
@@ -88,11 +91,29 @@ class Desk:
         usual = self._now - self._settings.lookback_seconds
         return min(usual, max(self.record.looked[cluster] - OVERLAP, self._now - LIFE))
 
+    def _keep(self, incident: Incident) -> None:
+        """Keep what was told until it is over; of very many runs of one stream the newest."""
+        known = msgspec.structs.replace(remembered(told(incident)), at=self._now)
+        self.record.open[slot(incident)] = known
+        same = [
+            place
+            for place, one in self.record.open.items()
+            if (one.change, one.key) == (known.change, known.key)
+        ]
+        same.sort(key=lambda place: self.record.open[place].starts_at)
+        for place in same[:-MOST_OPEN]:
+            del self.record.open[place]
+
+    def _told(self, incident: Incident) -> bool:
+        """Tell whether every channel has it, as another process may have noted."""
+        known = self._earlier.get(incident.name, ())
+        return any(self.record.finished(identity, incident.begun) for identity in known)
+
     def _due(self, incident: Incident, channel: str) -> bool:
-        record = self.record
-        if record.has(self._identity(incident), channel):
+        record, begun = self.record, incident.begun
+        if record.has(self._identity(incident), channel, begun):
             return False
-        if not any(record.has(known, channel) for known in self._earlier.get(incident.name, ())):
+        if not any(record.has(known, channel, begun) for known in self._earlier.get(incident.name, ())):
             return True
         if self._settings.repeat == "never" or incident.over is not None:
             return False

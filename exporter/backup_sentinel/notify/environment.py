@@ -13,6 +13,7 @@ An empty variable counts as none. A channel `mail` of the configuration wins. Va
 """
 
 import os
+import re
 from collections.abc import Mapping
 
 from backup_sentinel.fleet.error import SettingError
@@ -23,13 +24,24 @@ NAME = "mail"
 """Name of the channel."""
 IMPLICIT = 465
 """Port of mail by TLS from the start (RFC 8314)."""
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_NUMBER = re.compile(r"[0-9.]+")
 
 
 def mail(environ: Mapping[str, str] = os.environ) -> ChannelSettings | None:
     """Return the mail channel that the variables describe; None without SMTP_HOST. Raises SettingError."""
     found = {name: value.strip() for name, value in environ.items() if value.strip()}
     if "SMTP_HOST" not in found:
+        for name in ("ALERT_FROM", "ALERT_TO"):
+            if name in found:
+                raise SettingError("SMTP_HOST", f"is missing, but {name} is set", hint="name the mail server")
         return None
+    if not _HOST.fullmatch(found["SMTP_HOST"]):
+        raise SettingError(
+            "SMTP_HOST",
+            f"{found['SMTP_HOST']!r} is no name or address of a host",
+            hint="the port goes into SMTP_PORT",
+        )
     for name in ("ALERT_FROM", "ALERT_TO"):
         if name not in found:
             raise SettingError(name, "is missing, but SMTP_HOST is set", hint="give a mail address")
@@ -50,7 +62,7 @@ def mail(environ: Mapping[str, str] = os.environ) -> ChannelSettings | None:
             subject_prefix=f"{found['ALERT_SUBJECT_PREFIX']} " if "ALERT_SUBJECT_PREFIX" in found else "",
         )
     except ValueError as error:
-        raise SettingError("SMTP_HOST, ALERT_FROM, ALERT_TO", str(error)) from None
+        raise SettingError("ALERT_FROM, ALERT_TO, ALERT_SUBJECT_PREFIX", str(error)) from None
 
 
 def lookback(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -62,7 +74,7 @@ def lookback(environ: Mapping[str, str] = os.environ) -> str | None:
         hours = float(text)
     except ValueError:
         hours = 0.0
-    if not 0 < hours < 1e6:
+    if not (_NUMBER.fullmatch(text) and 1 / 3600 <= hours < 1e6):
         raise SettingError(
             "LOOKBACK_HOURS", f"{text!r} is no number of hours above zero", hint="write for example 2"
         )

@@ -21,6 +21,12 @@ class Family(NamedTuple):
         return self.steps if self.lead is None else (self.lead, *self.steps)
 
 
+def has_steps(known: Installation) -> bool:
+    """Tell whether an operator has runs that consist of others, as one run of each stream shows: there may be very many."""
+    firsts = (next(iter(stream.runs.values()), None) for stream in known.streams.values())
+    return any(run is not None and run.part_of is not None for run in firsts)
+
+
 class Families:
     """All of one operator, as they are now."""
 

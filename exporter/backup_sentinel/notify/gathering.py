@@ -6,7 +6,7 @@ from backup_sentinel.export.store import Store
 
 from .incident import Incident, Told
 from .runs import over, runs
-from .schedules import late, live, overdue, recovered
+from .schedules import live, overdue, owing, recovered
 from .settings import Change
 
 
@@ -39,7 +39,7 @@ def ended(store: Store, opened: Mapping[str, Told], now: float) -> Iterator[tupl
         if not streams:
             yield slot, None
         elif told.change is Change.OVERDUE:
-            if not any(late(stream, now) for stream in streams):
+            if not any(owing(stream, now) for stream in streams):
                 yield slot, recovered(streams[0], told, now)
         elif (since := over(streams[0], told.change)) is not None:
             yield slot, recovered(streams[0], told, since)

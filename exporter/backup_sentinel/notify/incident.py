@@ -24,6 +24,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """When the run ended, as far as that is known, or when the recovery point was due."""
     over: float | None = None
     """Since when it is over."""
+    begun: float = 0.0
+    """What was told before was about something else of the same name."""
     lasts: bool = False
     """Whether it is a state that lasts, and not something that happened."""
     namespaces: tuple[str, ...] = ()
@@ -47,11 +49,16 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: str
     key: ScheduleKey
     change: Change
+    name: str = ""
+    """Name of the incident."""
+    at: float = 0.0
+    """When it was told, Unix seconds."""
 
 
-def slot(change: Change, key: ScheduleKey) -> str:
-    """Return what an open incident is kept under: one of each change for a stream, for a schedule where it is overdue."""
+def slot(incident: Incident) -> str:
+    """Return what an open incident is kept under: one for each run, and for a schedule that is overdue."""
+    key = incident.key
     parts = [key.cluster, key.operator, key.namespace, key.schedule]
-    if change is not Change.OVERDUE:
-        parts += [key.action, key.target]
-    return "/".join([change.value, *parts])
+    if incident.change is not Change.OVERDUE:
+        parts += [key.action, key.target, incident.run]
+    return "/".join([incident.change.value, *parts])

@@ -9,7 +9,7 @@ A key of the ConfigMap, or of the file, holds each of these.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from .incident import Told
 LIFE = 7 * 86400.0
 """Seconds after which an entry is dropped."""
 
+_ERA = 1e11
+"""Unix seconds of the year 5138; a larger number counts milliseconds."""
 _DATE = re.compile(r":(\d{4}-\d{2}-\d{2})$")
 
 
@@ -35,9 +37,19 @@ class Record(msgspec.Struct):
     open: dict[str, Told] = {}
     looked: dict[str, float] = {}
 
-    def has(self, identity: str, channel: str) -> bool:
-        """Tell whether a channel has what an id stands for."""
-        return identity in self.sent or channel in self.partly.get(identity, ())
+    def has(self, identity: str, channel: str, begun: float = 0.0) -> bool:
+        """Tell whether a channel has what an id stands for; what was told before it had begun was something else.
+
+        An entry that does not say when it was told counts for the whole day.
+        """
+        if identity in self.sent:
+            return self.finished(identity, begun) or self.sent[identity] == _day(identity)
+        return channel in self.partly.get(identity, ())
+
+    def finished(self, identity: str, begun: float = 0.0) -> bool:
+        """Tell whether every channel has what an id stands for, since it had begun. Times are kept in whole seconds."""
+        at = self.sent.get(identity)
+        return at is not None and at + 1 > begun
 
     def mark(self, identity: str, channels: Iterable[str], now: float, *, everybody: bool) -> None:
         """Note that channels have something, or `everybody` who should."""
@@ -57,6 +69,18 @@ class Record(msgspec.Struct):
             day = _day(identity)
             if (day is None or now - day > LIFE + 86400) and name_of(identity) not in kept:
                 del self.partly[identity]
+
+    def thin(self) -> bool:
+        """Drop the older half of what is open, or of what was sent where nothing is; return whether anything was left to drop."""
+        if self.open:
+            for place in _older(self.open, lambda place: self.open[place].starts_at):
+                del self.open[place]
+        elif self.sent:
+            for identity in _older(self.sent, lambda identity: self.sent[identity]):
+                del self.sent[identity]
+        else:
+            return False
+        return True
 
     def clear(self, identities: Iterable[str]) -> list[str]:
         """Forget that what these ids stand for was told; return those that were there."""
@@ -93,15 +117,21 @@ class Record(msgspec.Struct):
     @classmethod
     def read(cls, texts: Mapping[str, str]) -> "Record":
         """Return the record of some texts; a key that is not there is empty. Raises CorruptRecordError."""
-        try:
-            return cls(
-                sent=entries(texts.get("sent", "")),
-                looked=_moments(_json(texts, "looked", dict[str, str])),
-                partly=_json(texts, "partly", dict[str, tuple[str, ...]]),
-                open=_json(texts, "open", dict[str, Told]),
-            )
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise CorruptRecordError(str(error)) from error
+        record, broken = cls.salvage(texts)
+        for key, why in broken.items():
+            raise CorruptRecordError(f"`{key}`: {why}")
+        return record
+
+    @classmethod
+    def salvage(cls, texts: Mapping[str, str]) -> tuple["Record", dict[str, str]]:
+        """Return what some texts hold, and what is wrong with the keys that cannot be read, which are empty."""
+        record, broken = cls(), {}
+        for key, read in _READERS.items():
+            try:
+                setattr(record, key, read(texts.get(key, "")))
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                broken[key] = str(error)
+        return record, broken
 
 
 def entries(text: str) -> dict[str, float]:
@@ -134,28 +164,33 @@ def name_of(identity: str) -> str:
     return identity.rpartition(":")[0]
 
 
-def _json(texts: Mapping[str, str], key: str, kind: Any) -> Any:
-    text = texts.get(key, "")
-    try:
-        return msgspec.json.decode(text, type=kind) if text.strip() else {}
-    except msgspec.MsgspecError as error:
-        raise CorruptRecordError(f"`{key}`: {error}") from error
+def _json(text: str, kind: Any) -> Any:
+    return msgspec.json.decode(text, type=kind) if text.strip() else {}
 
 
-def _moments(texts: Mapping[str, str]) -> dict[str, float]:
-    return {name: at for name, text in texts.items() if (at := _moment(text)) is not None}
+def _moments(text: str) -> dict[str, float]:
+    found = _json(text, dict[str, str])
+    return {name: at for name, one in found.items() if (at := _moment(one)) is not None}
 
 
 def _moment(value: object) -> float | None:
+    """Return Unix seconds of ISO 8601, seconds or milliseconds; None for what is no time of this era."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        at = float(value) / (1000 if value > _ERA else 1)
+    else:
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            return None
+        if moment is None:
+            return None
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return at if 0 <= at <= _ERA else None
+
+
+def _older(names: Iterable[str], order: Callable[[str], Any]) -> list[str]:
+    found = sorted(names, key=order)
+    return found[: (len(found) + 1) // 2]
 
 
 def _day(identity: str) -> float | None:
@@ -165,3 +200,12 @@ def _day(identity: str) -> float | None:
 
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "sent": entries,
+    "partly": lambda text: _json(text, dict[str, tuple[str, ...]]),
+    "open": lambda text: _json(text, dict[str, Told]),
+    "looked": _moments,
+}
+"""How the text of each key is read."""

@@ -10,11 +10,13 @@ from backup_sentinel.export.store.recent import instant
 from backup_sentinel.export.store.stream import DEFAULT_TIMEOUT
 from backup_sentinel.model import OPEN, Outcome, Run
 
-from .family import Families, Family
+from .family import Families, Family, has_steps
 from .incident import Incident
 from .settings import Change
 
 BAD = frozenset({Outcome.FAILED, Outcome.PARTIAL})
+CLOCK_SKEW = 600.0
+"""Seconds by which the clock of a cluster may be ahead: what was told so long before a run had begun was another one."""
 
 
 def runs(known: Installation, now: float, since: float) -> Iterator[Incident]:
@@ -22,12 +24,14 @@ def runs(known: Installation, now: float, since: float) -> Iterator[Incident]:
 
     A run is told when all of it has ended, unless it takes longer than it may.
     """
-    found = [run for stream in known.streams.values() for run in _bad(stream, since)]
-    if not found:
+    bad = [run for stream in known.streams.values() for run in _bad(stream)]
+    if not has_steps(known):
+        bad = [run for run in bad if _end(known, run) >= since]
+    if not bad:
         return
     families = Families(known)
     told: set[tuple[str, ...]] = set()
-    for run in found:
+    for run in bad:
         family = families.of(run)
         name = run.part_of or run.name
         identity: tuple[str, ...] = (run.key.namespace, name)
@@ -37,6 +41,8 @@ def runs(known: Installation, now: float, since: float) -> Iterator[Incident]:
             continue
         told.add(identity)
         if any(_under_way(known, member, now) for member in family.members):
+            continue
+        if not any(_end(known, member) >= since for member in family.members):
             continue
         incident = _incident(known, name, run, family)
         if incident is not None:
@@ -59,34 +65,38 @@ def over(stream: Stream, change: Change, clock: float = 0.0) -> float | None:
     return good if good > bad else None
 
 
-def _bad(stream: Stream, since: float) -> list[Run]:
-    """Return the own runs of a stream that ended badly after an instant, newest first."""
+def _bad(stream: Stream) -> list[Run]:
+    """Return the own runs of a stream that ended badly, newest first."""
     memory = stream.memory
     if memory.last_failure is None and memory.last_partial is None:
         return []
-    bad = [run for run in stream.runs.values() if run.outcome in BAD and _counts(run, since)]
+    bad = [run for run in stream.runs.values() if _is_bad(run)]
     newest = memory.newest
     if newest is not None and (newest.namespace, newest.name) not in stream.runs:  # its object is gone
-        bad += [newest] if newest.outcome in BAD and _counts(newest, since) else []
+        bad += [newest] if _is_bad(newest) else []
     return sorted(bad, key=lambda run: (-(instant(run) or 0.0), run.namespace, run.name))
 
 
-def _counts(run: Run, since: float) -> bool:
-    """Tell whether an own run ended after an instant; where its end is not known it may have begun some time before."""
-    if run.synced or run.restore_point:
-        return False
-    if run.ended is not None:
-        return run.ended >= since
-    began = instant(run)
-    return began is not None and began + DEFAULT_TIMEOUT >= since
+def _is_bad(run: Run) -> bool:
+    return run.outcome in BAD and not run.synced and not run.restore_point
 
 
 def _under_way(known: Installation, run: Run, now: float) -> bool:
     """Tell whether a run has not ended, and need not have."""
     if run.outcome not in OPEN:
         return False
-    until = known.streams[run.key].running_deadline
+    until = known.streams[run.key].deadline_of(run)
     return until is None or until > now
+
+
+def _end(known: Installation, run: Run) -> float:
+    """Return when a run ended or had to; where that is not known, when it had at the latest; 0 where nobody can say."""
+    if run.outcome in OPEN:
+        return known.streams[run.key].deadline_of(run) or 0.0
+    if run.ended is not None:
+        return run.ended
+    began = instant(run)
+    return 0.0 if began is None else began + DEFAULT_TIMEOUT
 
 
 def _incident(known: Installation, name: str, run: Run, family: Family) -> Incident | None:
@@ -109,6 +119,7 @@ def _incident(known: Installation, name: str, run: Run, family: Family) -> Incid
         run=name,
         at=max((at for one in bad if (at := one.ended or instant(one)) is not None), default=clock),
         over=since,
+        begun=(instant(head) or 0.0) - CLOCK_SKEW,
         namespaces=tuple(sorted({name for one in family.members for name in one.target_namespaces})),
         error=_error(family.lead, [one for one in bad if one is not family.lead]),
         reason=next((one.reason.value for one in bad if one.reason is not None), None),

@@ -25,6 +25,7 @@ def overdue(known: Installation, now: float) -> Iterator[Incident]:
             change=Change.OVERDUE,
             key=first.key,
             at=first.deadline or now,
+            begun=first.deadline or 0.0,
             lasts=True,
             namespaces=covered[namespace, schedule],
             location=first.location,
@@ -39,12 +40,13 @@ def recovered(stream: Stream, told: Told, over: float) -> Incident:
     run = told.annotations.get("run", "")
     what = run or f"overdue/{key.operator}/{key.namespace}/{key.schedule}"
     return Incident(
-        name=f"{key.cluster}:{what}/recovered",
+        name=f"{told.name or f'{key.cluster}:{what}'}/recovered",
         change=told.change,
         key=key,
         run=run,
         at=over,
         over=over,
+        begun=told.at,
         last_recovery_point=stream.recovery,
         next_due=stream.next_due,
         told=told,
@@ -53,8 +55,13 @@ def recovered(stream: Stream, told: Told, over: float) -> Incident:
 
 def late(stream: Stream, now: float) -> bool:
     """Tell whether a recovery point is owed, and none is being made."""
-    schedule, until = stream.schedule, stream.running_deadline
-    if schedule is None or schedule.paused or (until is not None and until > now):
+    until = stream.running_deadline
+    return owing(stream, now) and (until is None or until <= now)
+
+
+def owing(stream: Stream, now: float) -> bool:
+    """Tell whether a recovery point is owed."""
+    if stream.schedule is None or stream.schedule.paused:
         return False
     return stream.deadline is not None and stream.deadline < now
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from backup_sentinel.errors import SentinelError
 
-from .record import CorruptRecordError, Record
+from .record import Record
 
 _log = logging.getLogger("backup_sentinel.notify")
 
@@ -32,16 +32,17 @@ class Shelf(Protocol):
 
 
 def recover(texts: Mapping[str, str], where: str) -> Record:
-    """Return the record of some texts; an empty one where they cannot be read, which the log tells."""
-    try:
-        return Record.read(texts)
-    except CorruptRecordError as error:
-        return lost(where, str(error))
+    """Return the record of some texts; a key that cannot be read begins anew, which the log tells."""
+    record, broken = Record.salvage(texts)
+    for key, why in broken.items():
+        lost(where, why, key)
+    return record
 
 
-def lost(where: str, why: str) -> Record:
+def lost(where: str, why: str, key: str = "") -> Record:
     """Begin anew where the record cannot be read: something told twice is better than something not told."""
     _log.error(
-        "the record of what was sent cannot be read; it begins anew", extra={"record": where, "error": why}
+        "the record of what was sent cannot be read; it begins anew",
+        extra={"record": where, **({"key": key} if key else {}), "error": why},
     )
     return Record()

@@ -72,6 +72,7 @@ def told(incident: Incident) -> Told:
         starts_at=_rfc3339(incident.at),
         key=key,
         change=incident.change,
+        name=incident.name,
     )
 
 
@@ -101,7 +102,7 @@ def alert(incident: Incident) -> Alert:
         annotations=annotations,
         starts_at=known.starts_at,
         ends_at=_rfc3339(incident.over) if incident.over is not None else None,
-        fingerprint=hash_of({**known.labels, "run": annotations.get("run", "")}),
+        fingerprint=hash_of({**known.labels, "run": known.name or annotations.get("run", "")}),
     )
 
 
