@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from backup_sentinel.config import Config
 from backup_sentinel.generate import reference
 from backup_sentinel.generate.artefact import fill, table
 from backup_sentinel.generate.artefacts import Source, collect, kinds
+from backup_sentinel.generate.grants import Process, exporter
 from backup_sentinel.generate.rbac import manifests
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,21 +45,29 @@ def test_every_setting_is_explained() -> None:
     assert not unexplained
 
 
-def test_rights_are_to_read_and_nothing_else() -> None:
-    made = manifests(service.profiles(Config()), namespace="watch")
-    roles = [manifest for manifest in made if manifest["kind"] == "ClusterRole"]
-    assert [manifest["kind"] for manifest in made] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]
-    verbs = {verb for role in roles for rule in role["rules"] for verb in rule["verbs"]}
-    assert verbs == {"get", "list", "watch"}
-    resources = {name for role in roles for rule in role["rules"] for name in rule["resources"]}
+def printed(*namespaces: str) -> list[dict[str, Any]]:
+    """Return what is printed for the exporter without a configuration."""
+    process = Process(Config(), service.profiles(Config()), "watch", namespaces)
+    return manifests(exporter(process), namespace="watch")
+
+
+def test_rights_are_to_read_and_to_remember_and_nothing_else() -> None:
+    made = printed()
+    roles = {one["metadata"]["name"]: one for one in made if one["kind"] in {"Role", "ClusterRole"}}
+    assert set(roles) == {f"backup-sentinel{suffix}" for suffix in ("", "-state", "-identity")}
+    reading = roles["backup-sentinel"]["rules"]
+    assert {verb for rule in reading for verb in rule["verbs"]} == {"get", "list", "watch"}
+    resources = {name for rule in reading for name in rule["resources"]}
     assert {"backups", "schedules", "restores", "backupstoragelocations"} <= resources
     assert not {"*", "secrets", "pods"} & resources
+    assert roles["backup-sentinel-state"]["metadata"]["namespace"] == "watch"
 
 
 def test_rights_in_single_namespaces_need_no_cluster_role() -> None:
-    made = manifests(service.profiles(Config()), namespace="watch", namespaces=["velero", "oadp"])
+    made = printed("velero", "oadp")
     assert {manifest["kind"] for manifest in made} == {"ServiceAccount", "Role", "RoleBinding"}
-    assert {manifest["metadata"]["namespace"] for manifest in made if manifest["kind"] == "Role"} == {
-        "velero",
-        "oadp",
-    }
+    assert {
+        manifest["metadata"]["namespace"]
+        for manifest in made
+        if manifest["kind"] == "Role" and manifest["metadata"]["name"] == "backup-sentinel"
+    } == {"velero", "oadp"}

@@ -60,7 +60,8 @@ def text(case: str, *more: str) -> str:
 @cache
 def render(case: str = "default", *more: str) -> tuple[Manifest, ...]:
     """Return the manifests of a case, with further arguments such as `--set=shards=2`."""
-    return tuple(manifest for manifest in yaml.safe_load_all(text(case, *more)) if manifest)
+    made = yaml.load_all(text(case, *more), Loader=yaml.CSafeLoader)
+    return tuple(manifest for manifest in made if manifest)
 
 
 def render_all() -> dict[str, tuple[Manifest, ...]]:

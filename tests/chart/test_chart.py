@@ -45,6 +45,9 @@ def test_the_chart_describes_itself() -> None:
     assert annotations["artifacthub.io/license"] == "Apache-2.0"
     for key in ("links", "changes", "recommendations"):
         assert yaml.safe_load(annotations[f"artifacthub.io/{key}"])
+    own = re.findall(r"/blob/main/(\S+)", annotations["artifacthub.io/links"])
+    assert len(own) > 3
+    assert [path for path in own if not (ROOT / path).is_file()] == []
     kinds = {change["kind"] for change in yaml.safe_load(annotations["artifacthub.io/changes"])}
     assert kinds <= {"added", "changed", "deprecated", "removed", "fixed", "security"}
 
@@ -136,6 +139,29 @@ def test_it_can_be_a_dependency_of_another_chart(tmp_path: Path) -> None:
     assert "r.example.org/backup-sentinel:" in done.stdout
 
 
+def test_a_key_without_a_value_is_as_one_that_is_left_out() -> None:
+    """`env:` with nothing but comments below it. Helm then takes away the default, too."""
+    on = "relay.enabled=true,notify.enabled=true,prometheusRule.enabled=true,dashboards.sidecar.enabled=true"
+    values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
+    parts = {f"{part}.": values[part] for part in ("relay", "notify", "serviceAccount", "prometheusRule")}
+    empty = [
+        f"{prefix}{key}"
+        for prefix, part in {"": values, **parts}.items()
+        for key, value in part.items()
+        if value in ({}, []) or key in {"replicas", "securityContext", "podSecurityContext", "strategy"}
+    ]
+    assert {"config", "env", "relay.config", "notify.volumes", "serviceAccount.labels"} <= set(empty)
+    nothing = ",".join(f"{path}=null" for path in empty)
+    arguments = (*arguments_of("default"), f"--set={on}", f"--set={nothing}")
+    done = helm("template", *arguments, "--api-versions=security.openshift.io/v1")
+    assert done.returncode == 0, done.stderr
+    [deployment] = [one for one in yaml.safe_load_all(done.stdout) if one and one["kind"] == "Deployment"]
+    assert "replicas" not in deployment["spec"], "0 would stop the exporter"
+    said = helm("install", *arguments, "--dry-run=client")
+    assert said.returncode == 0, said.stderr
+    assert "does not run" not in said.stdout
+
+
 @cache
 def notes() -> dict[str, str]:
     """Return what Helm prints after an installation, by case."""
@@ -153,6 +179,22 @@ def test_notes_say_that_nothing_scrapes_yet() -> None:
     assert "set prometheusRule.enabled=true" in notes()["default"]
     assert "watches all namespaces" in notes()["default"]
     assert f"watch-dog-backup-sentinel.{NAMESPACE}.svc:9950/metrics" in notes()["default"]
+
+
+def test_notes_tell_how_to_scrape_shards() -> None:
+    """Through the Service of all, a scrape would see now one of them, now another."""
+    arguments = (*arguments_of("default"), "--dry-run=client", "--set=shards=3")
+    said = helm("install", *arguments).stdout
+    assert f"dns_sd_configs with the name watch-dog-backup-sentinel-shards.{NAMESPACE}.svc" in said
+    assert "svc:9950/metrics" not in said
+    assert "one of the 3 shards" in said
+
+
+def test_notes_do_not_lead_to_an_exporter_that_does_not_run() -> None:
+    said = notes()["notify"]
+    assert "port-forward" not in said
+    assert "1. Be told without Prometheus" in said
+    assert "scrape" not in said
 
 
 def test_notes_name_the_label_that_is_missing() -> None:

@@ -13,8 +13,8 @@ import yaml
 
 from backup_sentinel.config import parse
 from chart import plain
-from chart.rendering import CHART, ROOT, configuration, container, find, helm, kinds
-from support.markdown import blocks
+from chart.rendering import CHART, ROOT, configuration, container, find, helm, kinds, render
+from support.markdown import blocks, pages
 
 INSTALL = ROOT / "exporter" / "install.md"
 README = CHART / "README.md"
@@ -77,16 +77,47 @@ def test_files_in_commands_exist(page: Path) -> None:
 
 
 def test_what_the_commands_name_is_what_is_installed() -> None:
-    """Deployment, Service, labels and registry in the commands are those of the manifests."""
+    """Service, labels, registry and version in the commands are those of the manifests."""
     text = INSTALL.read_text("utf-8")
     standard = [one for one in yaml.safe_load_all(plain.manifests("standard")) if one]
     name = find(standard, "Deployment")["metadata"]["name"]
-    assert f"deployment/{name}" in text
-    assert f"service/{find(standard, 'Service')['metadata']['name']} 9950" in text
-    assert container(standard)["image"].startswith("registry.example.org/")
     assert f"http://{name}.backup-sentinel.svc:9950/metrics" in text
     selector = find(standard, "Deployment")["spec"]["selector"]["matchLabels"]
     assert f"--selector app.kubernetes.io/name={selector['app.kubernetes.io/name']}" in text
+    images = {
+        word
+        for command in commands(INSTALL)
+        for word in command.split()
+        if re.match(r"\S+/backup-sentinel:", word)
+    }
+    wanted = container(standard)["image"]
+    assert images == {
+        wanted,
+        wanted.replace("registry.example.org", "registry.yours.example"),
+        container(read("microk8s-observability"))["image"],
+    }
+
+
+WORKLOADS = re.compile(r" (cronjob|daemonset|deployment|service|statefulset)/([\w-]+)")
+VELERO = {("deployment", "velero"), ("daemonset", "node-agent")}
+
+
+def test_workloads_in_commands_are_installed() -> None:
+    """What `kubectl` is asked about on any page is in the plain manifests, in those of Alloy, in the chart, or Velero's."""
+    manifests = [*render("default", "--set=relay.enabled=true,fullnameOverride=backup-sentinel")]
+    for variant in plain.NAMESPACES:
+        manifests += read(variant)
+    for path in (ROOT / "charts" / "alloy").glob("*.yaml"):
+        manifests += yaml.safe_load_all(path.read_text("utf-8"))
+    there = {(one["kind"].lower(), one["metadata"]["name"]) for one in manifests} | VELERO
+    asked = {
+        (kind, name, str(page.relative_to(ROOT)))
+        for page in pages()
+        for command in commands(page)
+        for kind, name in WORKLOADS.findall(command)
+    }
+    assert len({page for _, _, page in asked}) > 5
+    assert [one for one in asked if one[:2] not in there] == []
 
 
 @pytest.mark.parametrize("variant", sorted(plain.NAMESPACES))

@@ -95,3 +95,10 @@ def test_long_names_stay_apart() -> None:
     first = install("x", "--set=fullnameOverride=backups-of-all-clusters-of-the-company-in-europe-1", ALL_ON)
     second = install("x", "--set=fullnameOverride=backups-of-all-clusters-of-the-company-in-europe-2", ALL_ON)
     assert names(first) & names(second) == set()
+
+
+def test_a_release_with_a_dot_in_its_name_can_be_installed() -> None:
+    """Helm takes it, a Service does not: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
+    for release in ("prod.eu", "prod.backup-sentinel"):
+        for manifest in install(release, ALL_ON, "--set=shards=2"):
+            assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", manifest["metadata"]["name"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from chart.rendering import CASES, NAMESPACE, component_of, find, pod, render, template, workload
@@ -83,6 +85,23 @@ def test_a_policy_lets_prometheus_in_and_the_exporter_out_to_api_servers() -> No
     assert rule["from"][0]["namespaceSelector"]["matchLabels"] == {
         "kubernetes.io/metadata.name": "monitoring"
     }
+
+
+def test_a_policy_lets_out_to_the_addresses_of_the_configuration() -> None:
+    """Their ports, and those of proxies; what stands there without one is 443, as it is by default."""
+    clusters = [
+        {"name": "a", "api_url": "https://a.example.org:8443"},
+        {
+            "name": "b",
+            "api_url": "https://[fd00::1]:16443/",
+            "proxy_url": "http://me:1234@proxy.example.org:3128",
+        },
+        {"name": "c", "api_url": "https://[fd00::2]"},
+    ]
+    more = "--set=networkPolicy.enabled=true,networkPolicy.egress.ports={443}"
+    manifests = render("default", more, f"--set-json=config.clusters={json.dumps(clusters)}")
+    _, servers = find(manifests, "NetworkPolicy")["spec"]["egress"]
+    assert [port["port"] for port in servers["ports"]] == [443, 8443, 16443, 3128]
 
 
 def test_disruption_budgets() -> None:

@@ -69,15 +69,23 @@ def test_one_exporter_ends_before_the_next_begins() -> None:
 def test_shards_are_a_stateful_set_that_agrees_on_their_number() -> None:
     manifests = render("shards")
     made = find(manifests, "StatefulSet")
-    service = find(manifests, "Service")
+    service = find(manifests, "Service", "-shards")
     assert "Deployment" not in kinds(manifests)
     assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == made["spec"]["selector"]["matchLabels"]
     assert made["spec"]["serviceName"] == service["metadata"]["name"]
     option = container(manifests)["args"][2].partition("=")[2]
     assert option == f"auto/{made['spec']['replicas']}"
     assert container(manifests)["env"][0]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
     name = f"{made['metadata']['name']}-3"
     assert Shard.parse(option, {"POD_NAME": name}) == Shard(3, 4)
+
+
+def test_the_service_stays_when_shards_come_or_go() -> None:
+    """The API server refuses to take away the address of a Service, or to give one to a headless Service."""
+    many = find(render("shards"), "Service", "sentinel")
+    assert many["spec"] == find(render("shards", "--set=shards=1"), "Service")["spec"]
+    assert "clusterIP" not in many["spec"]
 
 
 PODS = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from chart.strictness import VERSIONS, read
 from logs.pipeline import ALLOY, VARIANTS
 
 NAMESPACE = {"full": "monitoring", "simple": "observability"}
+READ = {"full": {"velero", "backup-sentinel"}, "simple": {"velero", "backup-sentinel", "observability"}}
+"""Namespaces whose pods are read."""
 
 
 def manifests(variant: str) -> list[dict[str, Any]]:
@@ -43,9 +47,7 @@ def test_without_a_place_for_it_nothing_is_written() -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_all_is_in_its_namespace_and_belongs_together(variant: str) -> None:
     for manifest in manifests(variant):
-        wanted = (
-            {"velero", "backup-sentinel"} if manifest["kind"].startswith("Role") else {NAMESPACE[variant]}
-        )
+        wanted = READ[variant] if manifest["kind"].startswith("Role") else {NAMESPACE[variant]}
         assert manifest["metadata"]["namespace"] in wanted
     for binding in (found for found in manifests(variant) if found["kind"] == "RoleBinding"):
         assert binding["subjects"] == [
@@ -57,12 +59,29 @@ def test_all_is_in_its_namespace_and_belongs_together(variant: str) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_it_may_read_pods_and_logs_of_two_namespaces_and_nothing_else(variant: str) -> None:
+def test_it_may_read_pods_and_logs_of_its_namespaces_and_nothing_else(variant: str) -> None:
     kinds = {manifest["kind"] for manifest in manifests(variant)}
     assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
-    rules = [rule for found in manifests(variant) if found["kind"] == "Role" for rule in found["rules"]]
+    roles = [found for found in manifests(variant) if found["kind"] == "Role"]
+    assert {role["metadata"]["namespace"] for role in roles} == READ[variant]
+    rules = [rule for role in roles for rule in role["rules"]]
     assert {verb for rule in rules for verb in rule["verbs"]} <= {"get", "list", "watch"}
     assert {name for rule in rules for name in rule["resources"]} == {"pods", "pods/log"}
+
+
+def test_the_exporter_is_read_where_the_plain_manifests_put_it() -> None:
+    """The variant for MicroK8s goes with microk8s-observability.yaml, whose ServiceMonitor scrapes the exporter already."""
+    for variant, plainly in (("full", "standard"), ("simple", "microk8s-observability")):
+        text = (ALLOY.parent / "manifests" / f"{plainly}.yaml").read_text("utf-8")
+        [pods] = [one for one in yaml.safe_load_all(text) if one and one["kind"] == "Deployment"]
+        assert pods["metadata"]["namespace"] in READ[variant]
+    config = (ALLOY / "simple.alloy").read_text("utf-8")
+    [names] = re.findall(r"names = (\[.+\])", config)
+    assert set(json.loads(names)) == READ["simple"]
+    metrics = config[config.index('discovery.relabel "metrics"') : config.index("prometheus.scrape")]
+    assert re.search(
+        r'"__meta_kubernetes_namespace"\]\n\s+regex += "observability"\n\s+action += "drop"', metrics
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

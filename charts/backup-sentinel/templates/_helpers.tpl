@@ -3,16 +3,19 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The full name of the release. It leaves room for the suffixes of resources, of at most 63 characters together. */}}
+{{/*
+The full name of the release. It leaves room for the suffixes of resources, of at most 63 characters together. A release may have
+dots in its name, a Service may not.
+*/}}
 {{- define "backup-sentinel.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- .Release.Name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -64,9 +67,9 @@ app.kubernetes.io/component: {{ index . 1 }}
       "app.kubernetes.io/managed-by" $root.Release.Service
       "app.kubernetes.io/part-of" (include "backup-sentinel.name" $root)
       "app.kubernetes.io/version" (trunc 63 $root.Chart.AppVersion) -}}
-{{- $labels = mergeOverwrite $labels (deepCopy $root.Values.commonLabels) -}}
+{{- $labels = mergeOverwrite $labels (deepCopy (default dict $root.Values.commonLabels)) -}}
 {{- if gt (len .) 2 -}}
-{{- $labels = mergeOverwrite $labels (deepCopy (index . 2)) -}}
+{{- $labels = mergeOverwrite $labels (deepCopy (default dict (index . 2))) -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $labels (include "backup-sentinel.selectorLabels" . | fromYaml)) -}}
 {{- end -}}
@@ -77,7 +80,7 @@ The metadata of a resource. "root" and "component" are required; "suffix" of the
 */}}
 {{- define "backup-sentinel.metadata" -}}
 {{- $root := .root -}}
-{{- $annotations := mergeOverwrite (deepCopy $root.Values.commonAnnotations) (deepCopy (default dict .annotations)) -}}
+{{- $annotations := mergeOverwrite (deepCopy (default dict $root.Values.commonAnnotations)) (deepCopy (default dict .annotations)) -}}
 name: {{ default (include "backup-sentinel.suffixed" (list $root (default "" .suffix))) .name }}
 {{- if ne (default "" .namespace) "-" }}
 namespace: {{ default (include "backup-sentinel.namespace" $root) .namespace }}
@@ -98,7 +101,7 @@ annotations:
 {{- end -}}
 
 {{- define "backup-sentinel.imagePullSecrets" -}}
-{{- range concat (default list (default dict .Values.global).imagePullSecrets) .Values.imagePullSecrets }}
+{{- range concat (default list (default dict .Values.global).imagePullSecrets) (default list .Values.imagePullSecrets) }}
 {{- if kindIs "map" . }}
 - {{ toYaml . | nindent 2 | trim }}
 {{- else }}

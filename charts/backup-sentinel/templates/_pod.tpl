@@ -12,7 +12,7 @@ restarts it; "mounts", "volumes", "env" and "envFrom" are beside those of the va
 {{- $selector := include "backup-sentinel.selectorLabels" (list $root $component) | fromYaml -}}
 {{- $security := $shared.podSecurityContext -}}
 {{- if $root.Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
-{{- $security = omit $security "runAsUser" "runAsGroup" "fsGroup" -}}
+{{- $security = omit (default dict $security) "runAsUser" "runAsGroup" "fsGroup" -}}
 {{- end -}}
 metadata:
   labels:
@@ -22,7 +22,7 @@ metadata:
     {{- with .checksum }}
     checksum/config: {{ toYaml . | sha256sum }}
     {{- end }}
-    {{- with mergeOverwrite (deepCopy $shared.commonAnnotations) $values.podAnnotations }}
+    {{- with mergeOverwrite (deepCopy (default dict $shared.commonAnnotations)) (default dict $values.podAnnotations) }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:
@@ -64,7 +64,7 @@ spec:
       image: {{ include "backup-sentinel.image" $root | quote }}
       imagePullPolicy: {{ $shared.image.pullPolicy }}
       args:
-        {{- toYaml (concat .args $values.extraArgs) | nindent 8 }}
+        {{- toYaml (concat .args (default list $values.extraArgs)) | nindent 8 }}
       env:
         - name: POD_NAME
           valueFrom:
@@ -74,10 +74,10 @@ spec:
           valueFrom:
             fieldRef:
               fieldPath: metadata.namespace
-        {{- with concat (default list .env) $values.env }}
+        {{- with concat (default list .env) (default list $values.env) }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
-      {{- with concat (default list .envFrom) $values.envFrom }}
+      {{- with concat (default list .envFrom) (default list $values.envFrom) }}
       envFrom:
         {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -124,7 +124,7 @@ spec:
         {{- end }}
         - name: tmp
           mountPath: /tmp
-        {{- with concat (default list .mounts) $values.volumeMounts }}
+        {{- with concat (default list .mounts) (default list $values.volumeMounts) }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     {{- with $values.extraContainers }}
@@ -145,7 +145,7 @@ spec:
     {{- end }}
     - name: tmp
       emptyDir: {}
-    {{- with concat (default list .volumes) $values.volumes }}
+    {{- with concat (default list .volumes) (default list $values.volumes) }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- with $values.nodeSelector }}

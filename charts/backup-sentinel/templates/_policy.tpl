@@ -67,11 +67,24 @@ spec:
   {{- end }}
 {{- end -}}
 
-{{/* The rule for API servers, from `networkPolicy.egress`. */}}
+{{/* The rule for API servers, from `networkPolicy.egress` and the addresses in the configurations. */}}
 {{- define "backup-sentinel.apiServerEgress" -}}
-{{- $ports := list -}}
+{{- $numbers := list -}}
 {{- range .Values.networkPolicy.egress.ports -}}
-{{- $ports = append $ports (dict "port" (int .) "protocol" "TCP") -}}
+{{- $numbers = append $numbers (int .) -}}
+{{- end -}}
+{{- range list .Values.config .Values.relay.config -}}
+{{- range (default dict .).clusters -}}
+{{- range list .api_url .proxy_url -}}
+{{- with regexFind ":[0-9]+/?$" (default "" .) -}}
+{{- $numbers = append $numbers (regexFind "[0-9]+" . | int) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $ports := list -}}
+{{- range uniq $numbers -}}
+{{- $ports = append $ports (dict "port" . "protocol" "TCP") -}}
 {{- end -}}
 {{- $rule := dict "ports" $ports -}}
 {{- with .Values.networkPolicy.egress.to }}{{ $_ := set $rule "to" . }}{{ end -}}

@@ -1,4 +1,7 @@
-{{/* A Service. "root", "component" and "values" are required; "suffix" of the name and "headless" may be given. */}}
+{{/*
+A Service. "root", "component" and "values" are required; "suffix" of the name, "headless" and "pods", the component whose pods it
+leads to, may be given.
+*/}}
 {{- define "backup-sentinel.service" -}}
 {{- $service := .values -}}
 apiVersion: v1
@@ -31,5 +34,5 @@ spec:
       nodePort: {{ int $service.nodePort }}
       {{- end }}
   selector:
-    {{- include "backup-sentinel.selectorLabels" (list .root .component) | nindent 4 }}
+    {{- include "backup-sentinel.selectorLabels" (list .root (default .component .pods)) | nindent 4 }}
 {{- end -}}

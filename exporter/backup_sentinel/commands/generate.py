@@ -2,11 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from backup_sentinel import commands, service
+from backup_sentinel.config import Config
 from backup_sentinel.errors import SentinelError
-from backup_sentinel.generate import artefacts, rbac, remote, rules
+from backup_sentinel.export.profile import Profile
+from backup_sentinel.generate import artefacts, grants, rbac, remote, rules
 from backup_sentinel.generate.artefacts import Source
 
 from .settings import add_common, load_config
@@ -22,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         choices=("rbac", *artefacts.kinds(), "all"),
-        help="rbac prints the rights that the configured operators need; the others write files of the repository",
+        help="rbac prints the rights that a command needs with its configuration; the others write files of the repository",
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
     parser.add_argument("--root", type=Path, default=Path(), help="root of the repository (default: here)")
@@ -40,6 +43,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cluster-label", metavar="NAME", help="label that tells clusters apart (default: cluster)"
     )
+    parser.add_argument(
+        "--for",
+        dest="part",
+        choices=tuple(grants.PARTS),
+        default="exporter",
+        help="whose rights (rbac; default: exporter)",
+    )
     parser.add_argument("--namespace", default=rbac.NAME, help="namespace of the service account (rbac)")
     parser.add_argument(
         "--only-in",
@@ -52,12 +62,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write. Raises StaleError with the names of the files that differ."""
-    profiles = service.profiles(load_config(arguments))
-    if arguments.what == "rbac" and arguments.remote:
-        sys.stdout.write(remote.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
-        return 0
+    config = load_config(arguments)
+    profiles = service.profiles(config)
     if arguments.what == "rbac":
-        sys.stdout.write(rbac.text(profiles, namespace=arguments.namespace, namespaces=arguments.only_in))
+        sys.stdout.write(_rights(config, profiles, arguments))
         return 0
     if arguments.output:
         return _write_rules(arguments)
@@ -76,6 +84,16 @@ def run(arguments: argparse.Namespace) -> int:
     if stale and arguments.check:
         raise StaleError(f"not up to date: {', '.join(stale)}; write them with: backup-sentinel generate all")
     return 0
+
+
+def _rights(config: Config, profiles: Sequence[Profile], arguments: argparse.Namespace) -> str:
+    process = grants.Process(config, profiles, arguments.namespace, arguments.only_in)
+    if arguments.remote:
+        asked = () if arguments.part == "exporter" else grants.units(process)
+        return remote.text(profiles, namespace=process.namespace, namespaces=process.namespaces, asked=asked)
+    name = rbac.NAME if arguments.part == "exporter" else f"{rbac.NAME}-{arguments.part}"
+    given = grants.PARTS[arguments.part](process)
+    return rbac.text(rbac.manifests(given, namespace=process.namespace, name=name))
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,7 +8,9 @@ from backup_sentinel.config import LogSettings
 from backup_sentinel.notify.settings import NotifySettings
 from backup_sentinel.relay.settings import RelaySettings
 
-from .chart_types import Count, DNSName, Items, Map, Names, Texts, Values
+from .chart_parts import AccountValues
+from .chart_pods import PodValues
+from .chart_types import Count, Items, Values
 
 Lookback = Annotated[str, msgspec.Meta(pattern=r"^(|([0-9]+w)?([0-9]+d)?([0-9.]+(h|m|s|ms))*)$")]
 Line = Annotated[str, msgspec.Meta(min_length=1)]
@@ -22,17 +24,9 @@ class NotifyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     notify: NotifySettings = NotifySettings()
 
 
-class NotifyAccountValues(Values, frozen=True):
+class NotifyAccountValues(AccountValues, frozen=True):
     """`notify.serviceAccount`."""
 
-    create: bool = True
-    """Create one. It may read what the exporter may, and keep the record of what was told."""
-    name: DNSName = ""
-    """Its name; the full name of the release with `-notify` unless given, `default` where none is created."""
-    annotations: Texts = {}
-    """Annotations of the account."""
-    labels: Texts = {}
-    """Labels of the account."""
     automount_service_account_token: bool = True
     """Mount its token into the pods. Needed unless all clusters are remote and `record.backend` is `file`."""
 
@@ -49,8 +43,10 @@ class NotifyPolicyValues(Values, frozen=True):
     """
 
 
-class NotifyValues(Values, frozen=True):
+class NotifyValues(PodValues, frozen=True):
     """`notify`."""
+
+    behind = "secrets"
 
     enabled: bool = False
     """Create the CronJob."""
@@ -94,35 +90,13 @@ class NotifyValues(Values, frozen=True):
 
         - mail
     """
-    extra_args: Names = ()
-    """Further arguments of `backup-sentinel notify`."""
     env: Items = ()
     """Environment variables beside those of the exporter, such as SMTP_HOST, ALERT_FROM and ALERT_TO."""
     env_from: Items = ()
     """Sources of environment variables beside those of the exporter."""
     volumes: Items = ()
     """Volumes beside those of the exporter."""
-    volume_mounts: Items = ()
-    """Where the container sees them."""
-    resources: Map = {}
-    """What the container asks for and may use at most."""
-    annotations: Texts = {}
-    """Annotations of the CronJob."""
-    pod_annotations: Texts = {}
-    """Annotations of the pods."""
-    pod_labels: Texts = {}
-    """Labels of the pods."""
-    node_selector: Texts = {}
-    """Labels of the nodes to run on."""
-    tolerations: Items = ()
-    """Taints of nodes to put up with."""
-    affinity: Map = {}
-    """Where to run, beside whom."""
-    priority_class_name: str = ""
-    """Priority class of the pods."""
-    termination_grace_period_seconds: Count = 30
-    """Seconds a pod has to write its record and end."""
     service_account: NotifyAccountValues = NotifyAccountValues()
-    """Who looks."""
+    """Who looks. It may read what the exporter may, and keep the record of what was told."""
     network_policy: NotifyPolicyValues = NotifyPolicyValues()
     """Whom the pods may talk to."""

@@ -32,26 +32,32 @@ class WebConfigValues(Values, frozen=True):
     """
 
 
-class ServiceAccountValues(Values, frozen=True):
-    """`serviceAccount`."""
+class AccountValues(Values, frozen=True):
+    """What all service accounts have in common."""
 
     create: bool = True
     """Create one."""
     name: DNSName = ""
-    """Its name; the full name of the release unless given, `default` where none is created."""
+    """Its name; that of the workload unless given, `default` where none is created."""
     annotations: Texts = {}
     """Annotations of the account."""
     labels: Texts = {}
     """Labels of the account."""
+
+
+class ServiceAccountValues(AccountValues, frozen=True):
+    """`serviceAccount`."""
+
     automount_service_account_token: bool = True
-    """Mount its token into the pod. Needed unless all clusters are remote and `config.state.backend` is `file` or `off`."""
+    """Mount its token into the pod. Needed unless all clusters are remote, `config.secrets` is off, and `config.state.backend` is
+    `file` or `off`."""
 
 
 class ServiceValues(Values, frozen=True):
     """`service`."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """Type of the Service. With shards it is always headless."""
+    """Type of the Service."""
     port: Port = 9950
     """Port of the Service; that of the container is the one of `config.web.listen`."""
     node_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
@@ -76,7 +82,7 @@ class IngressPolicyValues(Values, frozen=True):
     """`networkPolicy.ingress`."""
 
     from_: Items = msgspec.field(default=(), name="from")
-    """Who may reach the metrics port; everybody unless given.
+    """Who may reach the port; everybody unless given.
 
         - namespaceSelector:
             matchLabels: {kubernetes.io/metadata.name: monitoring}
@@ -91,7 +97,8 @@ class EgressPolicyValues(Values, frozen=True):
     enabled: bool = True
     """Limit what the exporter may reach: DNS and API servers."""
     ports: tuple[Port, ...] = (443, 6443)
-    """Ports of API servers. A policy sees the port of the API server itself, not only that of the Service; MicroK8s has 16443."""
+    """Ports of API servers, beside those of the addresses in `config.clusters` and `relay.config.clusters`. A policy sees the port of
+    the API server itself, not only that of the Service; MicroK8s has 16443."""
     dns_ports: tuple[Port, ...] = (53, 5353)
     """Ports of DNS, for the relay and the CronJob too; OpenShift's is 5353 behind the Service."""
     to: Items = ()
@@ -118,7 +125,7 @@ class DisruptionValues(Values, frozen=True):
     """`podDisruptionBudget`."""
 
     enabled: bool = False
-    """Create one. A single pod starts again in seconds and misses nothing: it is of use with shards."""
+    """Create one."""
     min_available: (
         Annotated[int, msgspec.Meta(ge=0)] | Annotated[str, msgspec.Meta(pattern="^([0-9]+%)?$")]
     ) = ""

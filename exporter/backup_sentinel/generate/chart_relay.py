@@ -8,8 +8,9 @@ from backup_sentinel.config import LogSettings, WebSettings
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.relay.settings import RelaySettings
 
-from .chart_parts import DisruptionValues, IngressPolicyValues, ServiceValues, WebConfigValues
-from .chart_types import Count, DNSName, Items, Map, Names, Port, Texts, Values, preset
+from .chart_parts import AccountValues, DisruptionValues, IngressPolicyValues, ServiceValues, WebConfigValues
+from .chart_pods import ServerValues
+from .chart_types import DNSName, Items, Map, Port, Texts, Values
 
 
 class RelayConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,19 +51,17 @@ class RelayServiceValues(ServiceValues, frozen=True):
 
     port: Port = 9951
     """Port of the Service; that of the container is the one of `relay.config.web.listen`."""
+    annotations: Texts = {}
+    """Annotations of the Service.
+
+        prometheus.io/scrape: "true"
+        prometheus.io/port: "9951"
+    """
 
 
-class RelayAccountValues(Values, frozen=True):
+class RelayAccountValues(AccountValues, frozen=True):
     """`relay.serviceAccount`."""
 
-    create: bool = True
-    """Create one. It has the rights that enrichers and channels need, and none without such."""
-    name: DNSName = ""
-    """Its name; the relay's full name unless given, `default` where none is created."""
-    annotations: Texts = {}
-    """Annotations of the account."""
-    labels: Texts = {}
-    """Labels of the account."""
     automount_service_account_token: bool | Literal["auto"] = "auto"
     """Mount its token into the pod; `auto` does where it has rights."""
 
@@ -107,8 +106,10 @@ class RelayPolicyValues(Values, frozen=True):
     """
 
 
-class RelayValues(Values, frozen=True):
+class RelayValues(ServerValues, frozen=True):
     """`relay`."""
+
+    behind = "persistence"
 
     enabled: bool = False
     """Install it."""
@@ -139,52 +140,10 @@ class RelayValues(Values, frozen=True):
     """TLS, users and headers of the relay's listener."""
     persistence: PersistenceValues = PersistenceValues()
     """Where messages are until they are delivered."""
-    revision_history_limit: Count = 10
-    """How many old versions of the StatefulSet are kept."""
-    extra_args: Names = ()
-    """Further arguments of `backup-sentinel relay`."""
     env: Items = ()
     """Environment variables: for settings like `{env: NAME}`, and proxies."""
-    env_from: Items = ()
-    """Sources of environment variables."""
-    volumes: Items = ()
-    """Further volumes of the pod."""
-    volume_mounts: Items = ()
-    """Where the container sees them."""
-    init_containers: Items = ()
-    """Containers that run before."""
-    extra_containers: Items = ()
-    """Containers that run beside."""
-    liveness_probe: Map = preset(periodSeconds=10, timeoutSeconds=5, failureThreshold=3)
-    """Every field may be set. `/-/healthy` is asked unless a handler is given. `null` for none."""
-    readiness_probe: Map = preset(periodSeconds=5, timeoutSeconds=5, failureThreshold=3)
-    """The same, with `/-/ready`: the outbox can be written."""
-    startup_probe: Map = {}
-    """The same, with `/-/healthy`; none unless a field is given."""
-    resources: Map = {}
-    """What the container asks for and may use at most.
-
-        requests: {cpu: 10m, memory: 64Mi}
-        limits: {memory: 256Mi}
-    """
-    annotations: Texts = {}
-    """Annotations of the StatefulSet."""
-    pod_annotations: Texts = {}
-    """Annotations of the pod."""
-    pod_labels: Texts = {}
-    """Labels of the pod."""
-    node_selector: Texts = {}
-    """Labels of the nodes to run on."""
-    tolerations: Items = ()
-    """Taints of nodes to put up with."""
-    affinity: Map = {}
-    """Where to run, beside whom."""
-    priority_class_name: str = ""
-    """Priority class of the pod."""
-    termination_grace_period_seconds: Count = 30
-    """Seconds the pod has to end attempts that are under way."""
     service_account: RelayAccountValues = RelayAccountValues()
-    """Who the relay is in its cluster."""
+    """Who the relay is in its cluster. It has the rights that enrichers and channels need, and none without such."""
     rbac: RelayRBACValues = RelayRBACValues()
     """What it may do there."""
     service: RelayServiceValues = RelayServiceValues()

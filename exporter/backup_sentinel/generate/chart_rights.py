@@ -10,7 +10,7 @@ from backup_sentinel.export.profile import Profile
 from backup_sentinel.relay import channels, enrichers
 from backup_sentinel.rights import Right
 
-from . import rbac
+from . import grants, rbac
 from .artefact import table
 
 Kind = type[channels.ChannelSettings] | type[enrichers.EnricherSettings]
@@ -87,10 +87,7 @@ def _default(kind: type[msgspec.Struct], path: Sequence[str]) -> bool:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     field = fields[path[0]]
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    for name in path[1:]:
-        names = dict(zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True))
-        value = getattr(value, names[name])
-    return bool(value)
+    return grants.setting(value, path[1:])
 
 
 def _group(name: str) -> str:

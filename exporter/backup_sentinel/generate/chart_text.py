@@ -110,9 +110,21 @@ def default(field: msgspec.structs.FieldInfo) -> Any:
     return {} if isinstance(value, FILES) else msgspec.to_builtins(value)
 
 
+def ordered(struct: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
+    """Return the fields as people read them: those that are inherited stand where the struct says."""
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    behind: str = getattr(struct, "behind", "")
+    if not behind:
+        return list(fields.values())
+    inherited = [field.name for field in msgspec.structs.fields(struct.__bases__[0])]
+    own = [name for name in fields if name not in inherited]
+    place = own.index(behind) + 1
+    return [fields[name] for name in (*own[:place], *inherited, *own[place:])]
+
+
 def _nodes(struct: type[msgspec.Struct], prefix: str, switches: Sequence[Switch]) -> Iterator[Node]:
     texts = explanations(struct)
-    for field in msgspec.structs.fields(struct):
+    for field in ordered(struct):
         path = f"{prefix}{field.encode_name}"
         text, example = texts[field.name]
         section = inner(field.type)

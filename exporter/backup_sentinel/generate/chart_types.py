@@ -1,6 +1,6 @@
 """Types that the values of the Helm chart are made of."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -22,6 +22,9 @@ DNSName = Annotated[
         pattern=r"^(|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$", max_length=253
     ),
 ]
+Label = Annotated[str, msgspec.Meta(pattern=r"^(|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$", max_length=63)]
+ServiceName = Annotated[str, msgspec.Meta(pattern=r"^(|[a-z]([-a-z0-9]*[a-z0-9])?)$", max_length=52)]
+"""What a Service may be called, with room for the suffixes of other resources."""
 Digest = Annotated[str, msgspec.Meta(pattern=r"^(|sha256:[0-9a-f]{64})$")]
 
 
@@ -32,3 +35,6 @@ def preset(**fields: Any) -> Any:
 
 class Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
     """What all structs of values have in common."""
+
+    behind: ClassVar[str] = ""
+    """Field behind which people read those that a struct inherits; before all others unless given."""

@@ -19,8 +19,21 @@ from .chart_parts import (
     ServiceValues,
     WebConfigValues,
 )
+from .chart_pods import ServerValues
 from .chart_relay import RelayValues
-from .chart_types import Count, Digest, DNSName, Items, Map, Names, Texts, Values, preset
+from .chart_types import (
+    Count,
+    Digest,
+    DNSName,
+    Items,
+    Label,
+    Map,
+    Names,
+    ServiceName,
+    Texts,
+    Values,
+    preset,
+)
 
 
 class ImageValues(Values, frozen=True):
@@ -59,12 +72,14 @@ class RBACValues(Values, frozen=True):
     """
 
 
-class ChartValues(Values, frozen=True):
+class ChartValues(ServerValues, frozen=True):
     """The root."""
 
-    name_override: Annotated[str, msgspec.Meta(max_length=63)] = ""
+    behind = "web_config"
+
+    name_override: Label = ""
     """Replaces the name of the chart in names and labels."""
-    fullname_override: Annotated[str, msgspec.Meta(max_length=52)] = ""
+    fullname_override: ServiceName = ""
     """Replaces the whole name of the resources."""
     namespace_override: DNSName = ""
     """Namespace of the resources, where it is not that of the release."""
@@ -102,20 +117,14 @@ class ChartValues(Values, frozen=True):
     replicas: Count = 1
     """Pods of the Deployment. One is enough: the rules bridge its restart, and state is kept. 0 stops the exporter."""
     shards: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
-    """With more than one a StatefulSet of as many pods shares the clusters among them, in place of the Deployment."""
+    """With more than one a StatefulSet of as many pods shares the clusters among them, in place of the Deployment, and a headless
+    Service with `-shards` at the end of its name leads to each of them."""
     strategy: Map = preset(type="Recreate")
     """How the Deployment replaces its pod. `Recreate`: two exporters would write the same state."""
     update_strategy: Map = {}
     """How the StatefulSet replaces its pods."""
-    revision_history_limit: Count = 10
-    """How many old versions of the workload are kept."""
     web_config: WebConfigValues = WebConfigValues()
     """TLS, users and headers of the exporter's listener."""
-    extra_args: Names = ()
-    """Further arguments of `backup-sentinel export`.
-
-        - --log-format=text
-    """
     env: Items = ()
     """Environment variables: clusters (`CLUSTER_1_NAME`, ...), proxies, whatever a plugin of a kubeconfig needs.
 
@@ -123,8 +132,6 @@ class ChartValues(Values, frozen=True):
           valueFrom:
             secretKeyRef: {name: prod-us, key: token}
     """
-    env_from: Items = ()
-    """Sources of environment variables."""
     volumes: Items = ()
     """Further volumes of the pod: kubeconfigs, tokens, profiles.
 
@@ -139,29 +146,6 @@ class ChartValues(Values, frozen=True):
           mountPath: /etc/backup-sentinel/prod-us
           readOnly: true
     """
-    init_containers: Items = ()
-    """Containers that run before."""
-    extra_containers: Items = ()
-    """Containers that run beside."""
-    liveness_probe: Map = preset(periodSeconds=10, timeoutSeconds=5, failureThreshold=3)
-    """Every field of a probe may be set. `/-/healthy` is asked unless a handler is given (`httpGet`, `tcpSocket`, `exec`, `grpc`).
-    `null` for none."""
-    readiness_probe: Map = preset(periodSeconds=5, timeoutSeconds=5, failureThreshold=3)
-    """The same, with `/-/ready`: everything that can be reached has been listed."""
-    startup_probe: Map = {}
-    """The same, with `/-/healthy`; none unless a field is given."""
-    resources: Map = {}
-    """What the container asks for and may use at most. Unset, as in other charts: see what yours uses first.
-
-        requests: {cpu: 10m, memory: 96Mi}
-        limits: {memory: 256Mi}
-    """
-    annotations: Texts = {}
-    """Annotations of the Deployment or StatefulSet."""
-    pod_annotations: Texts = {}
-    """Annotations of the pods."""
-    pod_labels: Texts = {}
-    """Labels of the pods."""
     pod_security_context: Map = preset(
         fsGroup=65534,
         runAsGroup=65534,
@@ -176,12 +160,6 @@ class ChartValues(Values, frozen=True):
         readOnlyRootFilesystem=True,
     )
     """The same for the container. Only `/tmp` can be written to."""
-    node_selector: Texts = {}
-    """Labels of the nodes to run on."""
-    tolerations: Items = ()
-    """Taints of nodes to put up with."""
-    affinity: Map = {}
-    """Where to run, beside whom."""
     topology_spread_constraints: Items = ()
     """How pods are spread; the selector is that of the workload unless given.
 
@@ -189,10 +167,6 @@ class ChartValues(Values, frozen=True):
           topologyKey: topology.kubernetes.io/zone
           whenUnsatisfiable: ScheduleAnyway
     """
-    priority_class_name: str = ""
-    """Priority class of the pods."""
-    termination_grace_period_seconds: Count = 30
-    """Seconds a pod has to save its state and end."""
     host_aliases: Items = ()
     """Names of hosts for the pod's hosts file."""
     dns_policy: str = ""
@@ -218,7 +192,8 @@ class ChartValues(Values, frozen=True):
     network_policy: NetworkPolicyValues = NetworkPolicyValues()
     """Who may talk to whom."""
     pod_disruption_budget: DisruptionValues = DisruptionValues()
-    """How many pods may be away while nodes are drained."""
+    """How many pods may be away while nodes are drained. A single pod starts again in seconds and misses nothing: it is of use with
+    shards."""
     relay: RelayValues = RelayValues()
     """The relay: takes alerts from Alertmanager, keeps them on disk, and delivers them to channels (`exporter/relay.md`). Image,
     pull secrets, security contexts and the settings of DNS are those of the exporter."""

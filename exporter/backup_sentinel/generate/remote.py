@@ -1,9 +1,7 @@
 """What a cluster must hold so that it can be watched from outside, and who may read the Secrets that describe clusters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import yaml
 
 from backup_sentinel.export.profile import Profile
 
@@ -19,7 +17,7 @@ _LABELS = {"app.kubernetes.io/name": rbac.NAME}
 _API = "rbac.authorization.k8s.io"
 
 _HEAD = r"""# What a cluster must hold so that Backup Sentinel can watch it from outside: a service account that may get, list and
-# watch what the operators' profiles read, nothing else, and a token for it. `remote` stands for the context of that
+# watch what the operators' profiles read{more}, nothing else, and a token for it. `remote` stands for the context of that
 # cluster in your kubeconfig, `home` for the one the exporter runs in.
 #
 # 1. Apply this file to the cluster:
@@ -44,6 +42,8 @@ _HEAD = r"""# What a cluster must hold so that Backup Sentinel can watch it from
 #      kubectl --context remote --namespace {namespace} delete secret {token}
 """
 
+_ASKED = "-channels"
+
 _PARTS = {
     "Namespace": "Where the service account lives. Leave it out if the namespace is there and somebody else's.",
     "ServiceAccount": "Who the exporter is in this cluster.",
@@ -56,11 +56,16 @@ _PARTS = {
 
 
 def manifests(
-    profiles: Sequence[Profile], *, namespace: str, namespaces: Sequence[str] = ()
+    profiles: Sequence[Profile],
+    *,
+    namespace: str,
+    namespaces: Sequence[str] = (),
+    asked: Sequence[rbac.Rule] = (),
 ) -> list[dict[str, Any]]:
     """Return namespace, service account, roles and bindings, and the Secret that Kubernetes fills with a token.
 
-    With `namespaces` the rights are given in each of them instead of in the whole cluster.
+    With `namespaces` the rights are given in each of them instead of in the whole cluster. `asked` is what channels and
+    enrichers need besides.
     """
     place = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": _LABELS}}
     token = {
@@ -74,14 +79,31 @@ def manifests(
         },
         "type": "kubernetes.io/service-account-token",
     }
-    return [place, *rbac.manifests(profiles, namespace=namespace, namespaces=namespaces), token]
+    grants = [rbac.Grant(rbac.rules(profiles), namespaces)]
+    if asked:
+        grants.append(rbac.Grant(asked, namespaces, _ASKED))
+    return [place, *rbac.manifests(grants, namespace=namespace), token]
 
 
-def text(profiles: Sequence[Profile], *, namespace: str = rbac.NAME, namespaces: Sequence[str] = ()) -> str:
+def text(
+    profiles: Sequence[Profile],
+    *,
+    namespace: str = rbac.NAME,
+    namespaces: Sequence[str] = (),
+    asked: Sequence[rbac.Rule] = (),
+) -> str:
     """Return the manifests as YAML documents, with comments that lead from them to the first metric."""
-    made = manifests(profiles, namespace=namespace, namespaces=namespaces)
-    head = _HEAD.format(namespace=namespace, token=TOKEN, name=rbac.NAME)
-    return head + "".join(f"---\n# {_PARTS[manifest['kind']]}\n{_dump(manifest)}" for manifest in made)
+    made = manifests(profiles, namespace=namespace, namespaces=namespaces, asked=asked)
+    more = ", and what channels and enrichers ask" if asked else ""
+    head = _HEAD.format(namespace=namespace, token=TOKEN, name=rbac.NAME, more=more)
+    return head + "".join(f"---\n# {_about(manifest)}\n{rbac.dump(manifest)}" for manifest in made)
+
+
+def _about(manifest: dict[str, Any]) -> str:
+    """Return what is said above a manifest."""
+    if manifest["kind"] in ("ClusterRole", "Role") and manifest["metadata"]["name"].endswith(_ASKED):
+        return "What it may do besides: what channels and enrichers ask."
+    return _PARTS[manifest["kind"]]
 
 
 def secret_reader(namespace: str = rbac.NAME) -> list[dict[str, Any]]:
@@ -101,17 +123,3 @@ def secret_reader(namespace: str = rbac.NAME) -> list[dict[str, Any]]:
             "subjects": [{"kind": "ServiceAccount", "name": rbac.NAME, "namespace": namespace}],
         },
     ]
-
-
-def _dump(manifest: Mapping[str, Any]) -> str:
-    # The labels are one object: written out each time, not as an alias.
-    return yaml.dump(manifest, Dumper=_Plain, sort_keys=False)
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes no aliases, which people find hard to read."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write everything out."""
-        del data
-        return True

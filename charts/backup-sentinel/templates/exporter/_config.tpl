@@ -1,6 +1,6 @@
 {{/* The exporter's configuration: `config`, and what the chart's own values add to it. */}}
 {{- define "backup-sentinel.config" -}}
-{{- $config := deepCopy .Values.config -}}
+{{- $config := deepCopy (default dict .Values.config) -}}
 {{- if or .Values.clusterName .Values.namespaces -}}
 {{- if $config.clusters -}}
 {{- fail "\n\nclusterName and namespaces are short for a list config.clusters with one entry, and config.clusters is given. Write them there." -}}
@@ -53,7 +53,7 @@ A configuration with the file that "web" says, as YAML. "path" stands before the
 {{/* A Secret if there is a token in the configuration. */}}
 {{- define "backup-sentinel.configKind" -}}
 {{- $kind := "ConfigMap" -}}
-{{- range .Values.config.clusters -}}
+{{- range (default dict .Values.config).clusters -}}
 {{- if or .token (contains "@" (default "" .proxy_url)) -}}{{- $kind = "Secret" -}}{{- end -}}
 {{- end -}}
 {{- $kind -}}

@@ -69,7 +69,7 @@ selector:
 {{- $own := $root.Values.relay.monitor -}}
 {{- $job := dict "targetLabel" "job" "replacement" (printf "%s-relay" (include "backup-sentinel.name" $root)) -}}
 {{- $monitor := omit (index . 1) "tlsConfig" "basicAuth" "authorization" -}}
-{{- $relabelings := append $monitor.relabelings $job -}}
+{{- $relabelings := append (default list $monitor.relabelings) $job -}}
 {{- $changes := dict "tlsConfig" $own.tlsConfig "basicAuth" $own.basicAuth "authorization" $own.authorization "relabelings" $relabelings -}}
 {{- merge $changes $monitor | toYaml -}}
 {{- end -}}

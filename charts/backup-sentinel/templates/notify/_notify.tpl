@@ -14,7 +14,7 @@
 {{/* The configuration: clusters and what to read there from the exporter's, channels and what is told from `notify.config`. */}}
 {{- define "backup-sentinel.notifyConfig" -}}
 {{- $shared := pick (include "backup-sentinel.config" . | fromYaml) "clusters" "secrets" "profiles" "export" -}}
-{{- $config := merge (deepCopy .Values.notify.config) $shared -}}
+{{- $config := merge (deepCopy (default dict .Values.notify.config)) $shared -}}
 {{- $notify := default dict $config.notify -}}
 {{- $record := default dict $notify.record -}}
 {{- if and (eq (default "auto" $record.backend) "file") (not $record.path) -}}

@@ -14,16 +14,17 @@
 {{/* The relay's configuration: `relay.config`, and what the chart's own values add to it. */}}
 {{- define "backup-sentinel.relayConfig" -}}
 {{- $relay := .Values.relay -}}
+{{- $given := default dict $relay.config -}}
 {{- if $relay.configSecretName -}}
 {{- if $relay.webConfig.secretName -}}
 {{- fail "\n\nrelay.webConfig.secretName cannot be written into the file of relay.configSecretName. Mount the Secret with relay.volumes, and name it there as web.config_file." -}}
 {{- end -}}
-{{- if omit $relay.config "web" -}}
+{{- if omit $given "web" -}}
 {{- fail "\n\nrelay.config has no effect beside relay.configSecretName, but for web.listen. Leave one of them out." -}}
 {{- end -}}
-{{- toYaml $relay.config -}}
+{{- toYaml $given -}}
 {{- else -}}
-{{- $config := deepCopy $relay.config -}}
+{{- $config := deepCopy $given -}}
 {{- if (include "backup-sentinel.relayAsking" . | fromJson).asks -}}
 {{- $config = merge $config (include "backup-sentinel.shared" . | fromYaml) -}}
 {{- end -}}
@@ -33,7 +34,7 @@
 
 {{/* What the relay asks of clusters, as "backup-sentinel.unitRules" says it, and which of it at "home". */}}
 {{- define "backup-sentinel.relayAsking" -}}
-{{- $config := merge (deepCopy .Values.relay.config) (include "backup-sentinel.shared" . | fromYaml) -}}
+{{- $config := merge (deepCopy (default dict .Values.relay.config)) (include "backup-sentinel.shared" . | fromYaml) -}}
 {{- $asking := include "backup-sentinel.unitRules" (dict "root" . "config" $config "clusters" $config.clusters) | fromJson -}}
 {{- $clusters := ternary $asking.clusters $config.clusters $asking.asks -}}
 {{- set $asking "home" (include "backup-sentinel.home" (list . $clusters) | fromJson) | toJson -}}
@@ -48,7 +49,7 @@
 {{- end -}}
 
 {{- define "backup-sentinel.relayListen" -}}
-{{- default ":9951" (default dict .Values.relay.config.web).listen -}}
+{{- default ":9951" (default dict (default dict .Values.relay.config).web).listen -}}
 {{- end -}}
 
 {{/* Where the relay is asked for by others in the cluster. */}}
