@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .connection import Connection, connection_of
-from .door import FrontDoor
+from .door import FrontDoor, Guard
 from .gate import Gate
 from .house import House
 from .identity import introduce
@@ -56,7 +56,7 @@ async def serve(
     house = House(limits, front_door, lambda status: observe("", "", status, 0.0))
     inside: ASGIApp = Bounds(app, limits)
     if front_door is not None:
-        inside = front_door.guard(inside)
+        inside = Guard(inside, front_door)
     config = uvicorn.Config(
         _Entrance(inside, observe),
         ws="none",

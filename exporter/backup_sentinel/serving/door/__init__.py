@@ -19,6 +19,7 @@ In: the path of the file. Out: a TLS context for each connection, and a guard ar
 
 from .file import Rules
 from .front import FrontDoor
+from .guard import Guard
 from .names import permits
 
-__all__ = ["FrontDoor", "Rules", "permits"]
+__all__ = ["FrontDoor", "Guard", "Rules", "permits"]

@@ -5,12 +5,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from starlette.types import ASGIApp
-
 from backup_sentinel.errors import DocumentError
 
 from .file import Rules, read
-from .guard import Guard
 from .rate import Bucket
 from .users import Verdicts
 from .watch import Watch, young
@@ -67,10 +64,6 @@ class FrontDoor:
     def takes(self) -> bool:
         """Count a request; False where the rate limit is exceeded."""
         return self._bucket is None or self._bucket.take()
-
-    def guard(self, app: ASGIApp) -> ASGIApp:
-        """Return the application behind the door, all of it."""
-        return Guard(app, self)
 
     def close(self) -> None:
         """Give up passwords that wait for their verdict."""

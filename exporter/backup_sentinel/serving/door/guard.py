@@ -3,7 +3,6 @@
 import base64
 import binascii
 import math
-from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,10 +10,8 @@ from backup_sentinel.serving.answer import Header, refuse
 from backup_sentinel.serving.identity import introduce
 
 from .file import Rules
+from .front import FrontDoor
 from .users import BusyError
-
-if TYPE_CHECKING:
-    from .front import FrontDoor
 
 _CHALLENGE = (b"www-authenticate", b'Basic realm="Backup Sentinel", charset="UTF-8"')
 
@@ -25,7 +22,7 @@ class Guard:
     Unlike there, the headers go along with 429 as well. What is no HTTP request is turned away.
     """
 
-    def __init__(self, app: ASGIApp, door: "FrontDoor") -> None:
+    def __init__(self, app: ASGIApp, door: FrontDoor) -> None:
         self._app = app
         self._door = door
 
