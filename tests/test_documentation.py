@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support.markdown import ROOT, Block, anchors, blocks, links, pages, prose, text
+from support.markdown import ROOT, Block, anchors, blocks, links, pages, prose, spans, text
 from support.process import TOOLS, lack
 
 PAGES = pages()
@@ -67,6 +67,14 @@ RUN = (
             "tests/nethserver/test_page.py::test_single_rules_are_made_of_the_files",
         )
         for begin in ("for alert in", "sed -n", "done")
+    ),
+    *(
+        Run(
+            "exporter/nethserver.md",
+            begin,
+            "tests/nethserver/test_page.py::test_a_weekly_plan_has_a_limit_of_its_own",
+        )
+        for begin in ("rule() {", "rule |")
     ),
     Run(
         "exporter/notify.md",
@@ -170,6 +178,14 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(target.resolve()), (
                 f"{link}: known are {sorted(anchors(target.resolve()))}"
             )
+
+
+@each_page
+def test_files_that_are_named_exist(page: Path) -> None:
+    """Files of the repository by their path; a word in capitals is the reader's."""
+    for span in spans(page):
+        if re.fullmatch(r"(?:benchmarks|charts|dashboards|exporter|rules|tests)/[\w./*-]+", span):
+            assert re.search(r"/[A-Z]+/", span) or list(ROOT.glob(span.rstrip("/"))), span
 
 
 @each_page

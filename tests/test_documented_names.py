@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -125,6 +126,45 @@ def test_settings_exist(page: Path) -> None:
             assert inside in known | groups, span
 
 
+@each_page
+def test_settings_that_are_named_without_their_section_exist(page: Path) -> None:
+    """`delivery.max_age_seconds` of a channel, where the text says whose it is."""
+    sections = {path.rpartition(".")[0].rpartition(".")[2] for path in settings()} - {"", *SECTIONS}
+    for span in spans(page):
+        path = re.sub(r"\[[^\]]*\]|: .*|=.*", "", span)
+        if path.partition(".")[0] in sections and re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", path):
+            assert any(known.endswith(f".{path}") for known in settings()), span
+
+
+@cache
+def maps() -> set[str]:
+    """Return the paths of the chart's values that hold what the reader likes."""
+
+    def walk(value: dict[str, object], path: str) -> Iterator[str]:
+        for name, inner in value.items():
+            if inner == {}:
+                yield f"{path}{name}"
+            elif isinstance(inner, dict):
+                yield from walk(inner, f"{path}{name}.")
+
+    return set(walk(yaml.safe_load(text(ROOT / "charts" / "backup-sentinel" / "values.yaml")), ""))
+
+
+@each_page
+def test_values_of_the_chart_exist(page: Path) -> None:
+    """By their path, also below a map; behind `config.` stand settings of the exporter."""
+    roots = {path for path in values() if path and "." not in path} - {*SECTIONS}
+    inside = settings() | {path.rpartition(".")[0] for path in settings()}
+    for span in spans(page):
+        path = re.sub(r"=.*|: .*", "", span)
+        if path.partition(".")[0] not in roots or not re.fullmatch(r"\w+(\.\w+)+(?<!\.yaml)(?<!\.io)", path):
+            continue
+        if path.startswith("config."):
+            assert path.removeprefix("config.") in inside, span
+        else:
+            assert path in values() or any(path.startswith(f"{above}.") for above in maps()), span
+
+
 @pytest.mark.parametrize(
     ("page", "code"),
     [
@@ -151,3 +191,23 @@ def test_commands_of_ours_exist(page: Path) -> None:
         for command in re.findall(r"(?:^|/| )backup-sentinel ([a-z][a-z0-9-]+)\b", span, re.MULTILINE):
             if not span.startswith(("helm", "kubectl", "#")):
                 assert command in known, span
+
+
+IN_PODS = [
+    pytest.param(words[words.index("--") + 2 :], id=f"{path.relative_to(ROOT)}:{block.line} {number}")
+    for path in pages()
+    for block in blocks(path, "sh")
+    for number, command in enumerate(block.commands())
+    if " -- backup-sentinel " in command
+    for words in [shlex.split(command)]
+]
+"""What is run in a pod by `kubectl exec`."""
+
+
+@pytest.mark.parametrize("words", IN_PODS)
+def test_commands_in_pods_are_taken(words: list[str]) -> None:
+    assert commands.parser().parse_args(words).run
+
+
+def test_there_are_commands_in_pods() -> None:
+    assert len(IN_PODS) > 5

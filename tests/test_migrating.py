@@ -33,7 +33,7 @@ VELERO = {
         *(f"volume_snapshot_{end}_total" for end in ("attempt", "success", "failure")),
         *(f"csi_snapshot_{end}_total" for end in ("attempt", "success", "failure")),
         *(f"repo_maintenance_{end}" for end in ("success_total", "failure_total", "duration_seconds")),
-        "schedule_expected_interval_seconds",
+        *("schedule_expected_interval_seconds", "build_info"),  # not in 1.18 yet
     ),
     "podVolume": (
         *(f"data_upload_{end}_total" for end in ("success", "failure", "cancel")),
@@ -42,7 +42,7 @@ VELERO = {
         *(f"pod_volume_operation_latency_seconds{end}" for end in ("", "_gauge")),
     ),
 }
-"""What Velero 1.18 exports (pkg/metrics/metrics.go), by the beginning of the names."""
+"""What Velero exports (pkg/metrics/metrics.go of 1.18.3 and of what comes after it), by the beginning of the names."""
 
 KUBEDR = (
     *("num_failed_backups", "num_backups", "num_successful_backups"),
