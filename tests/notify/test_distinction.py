@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backup_sentinel.model import Run
+from backup_sentinel.export.overview.state import State, judge
+from backup_sentinel.model import Outcome, Run
 from backup_sentinel.notify.desk import Desk
 from backup_sentinel.notify.incident import Incident
 from backup_sentinel.notify.record import Record, entries
@@ -18,6 +19,7 @@ from export.store.world import (
     HOUR,
     MINUTE,
     MONDAY,
+    PARTIAL,
     RUNNING,
     SUCCEEDED,
     World,
@@ -138,6 +140,27 @@ class TestOneSecond:
         assert {one.run for one in over} == {f"run-{number:02}" for number in range(10)}
         assert looks.record.open == {}
 
+    def test_a_failure_is_over_with_the_success_whose_name_comes_after_it(self) -> None:
+        looks = Looks()
+        second = looks.world.now - MINUTE
+        bad = run(second, FAILED, ended=looks.world.now, name="run-b")
+        assert states(looks.look(bad)) == [("failed", False)]
+        assert looks.look(bad, run(second, name="run-a"), after=MINUTE) == []
+        good = run(second, name="run-c")
+        assert states(looks.look(bad, good, after=MINUTE)) == [("failed", True)]
+
+
+class TestTolerated:
+    @pytest.mark.parametrize(("failures", "told"), [(1, 0), (2, 2)])
+    def test_what_is_over_already_is_told_if_there_were_enough_in_a_row(
+        self, failures: int, told: int
+    ) -> None:
+        looks = Looks(schedule(HOURLY, failures_tolerated=2))
+        begun = looks.world.now
+        bad = [failed(begun + number * MINUTE, name=f"run-{number}") for number in range(failures)]
+        before, after = run(begun - HOUR, name="before"), run(begun + HOUR, name="after")
+        assert states(looks.look(before, *bad, after, after=HOUR + MINUTE)) == [("failed", True)] * told
+
 
 class TestOverdue:
     def test_twice_on_one_day_with_an_end_between_is_told_twice(self) -> None:
@@ -162,6 +185,18 @@ class TestOverdue:
         assert states(looks.look(old, bad, after=10 * MINUTE)) == [("failed", False)]
         good = run(looks.world.now + MINUTE, SUCCEEDED, name="run-c")
         assert states(looks.look(old, bad, good, after=2 * MINUTE)) == [("failed", True), ("overdue", True)]
+
+    @pytest.mark.parametrize(("late", "told"), [(14 * MINUTE, []), (16 * MINUTE, [("overdue", False)])])
+    def test_a_run_that_begins_when_it_is_told_already_is_not_waited_for(
+        self, late: float, told: list[tuple[str, bool]]
+    ) -> None:
+        looks = Looks(schedule("", max_age=HOUR))
+        begun = looks.world.now
+        old, attempt = run(begun, name="run-a"), run(begun + HOUR + late, RUNNING, name="run-b")
+        assert states(looks.look(old, attempt, after=2 * HOUR)) == told
+        for known in looks.world.store.installations():
+            for stream in known.streams.values():
+                assert judge(stream, looks.world.now)[0] == (State.CRITICAL if told else State.OK)
 
 
 class TestLong:
@@ -188,6 +223,26 @@ class TestLong:
         head = [run(begun, SUCCEEDED, ended=now + 30 * MINUTE, of=self.FAMILY, name="run-a")] if lead else []
         assert [one.run for one in looks.look(bad, slow, *head, after=HOUR)] == ["run-a"]
         assert looks.look(bad, slow, *head, after=MINUTE) == []
+
+    def test_a_step_that_is_not_the_first_of_its_kind_is_one(self) -> None:
+        looks = Looks(schedule("@weekly", of=self.FAMILY))
+        begun = looks.world.now
+        bad = self.step("shop", begun + 10 * MINUTE, FAILED, begun)
+        by_hand = run(begun - HOUR, of=bad.key, name="by-hand", namespace="shop")
+        slow = run(begun, of=self.FAMILY, ended=begun + 5 * HOUR, name="run-a")
+        assert [one.run for one in looks.look(by_hand, bad, slow, after=5 * HOUR)] == ["run-a"]
+
+    @pytest.mark.parametrize("lead", [None, PARTIAL, SUCCEEDED])
+    @pytest.mark.parametrize("names", [("billing", "shop"), ("shop", "billing")])
+    def test_a_step_that_failed_is_told_beside_one_that_failed_in_part(
+        self, lead: Outcome | None, names: tuple[str, str]
+    ) -> None:
+        looks = Looks(schedule("@weekly", of=self.FAMILY))
+        begun = looks.world.now
+        outcomes = {"shop": PARTIAL, "billing": FAILED}
+        steps = [self.step(name, begun + MINUTE, outcomes[name], begun) for name in names]
+        head = [run(begun, lead, ended=begun + MINUTE, of=self.FAMILY, name="run-a")] if lead else []
+        assert states(looks.look(*steps, *head, after=MINUTE)) == [("failed", False)]
 
     def test_one_that_hangs_is_told_when_it_takes_longer_than_it_may(self) -> None:
         looks = Looks(schedule("@weekly", of=self.FAMILY))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from backup_sentinel.clock import Clock
-from backup_sentinel.errors import ApiError, OutageReason, SentinelError
+from backup_sentinel.errors import ApiError, DeliveryReason, OutageReason, SentinelError
 from backup_sentinel.export.store import Store
 from backup_sentinel.relay.channels import ChannelSettings
 from backup_sentinel.relay.message import Message
@@ -140,4 +140,5 @@ class Daemon:
         putting = await self._outbox.put(whole, most, window, self._relay.hold(wanted))
         for channel in putting.crowded_out:
             self._telemetry.delivery(channel, "dead")
+            _log.error("delivery given up", extra={"channel": channel, "reason": DeliveryReason.CROWDED_OUT})
         self._telemetry.message("duplicate" if putting.duplicate else "accepted")

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from backup_sentinel.export.store import Store
+from backup_sentinel.model import ScheduleKey
 
 from .gathering import ended, gather
 from .incident import Incident, slot
@@ -31,6 +32,8 @@ class Desk:
         """Slots of open incidents that are over, by the name of what is told of that."""
         self._earlier: dict[str, list[str]] = {}
         """Ids of the record by the names of incidents."""
+        self._siblings: dict[tuple[Change, ScheduleKey], list[str]] = {}
+        """Slots of open incidents by what they are about."""
 
     def look(self, store: Store, titles: Mapping[str, str]) -> None:
         """Find out what may be told. The store was brought up to date; `titles` are what people call the clusters.
@@ -62,6 +65,8 @@ class Desk:
             if one.told is not None or one.change in self._settings.states
         ]
         record.prune(now, (one.name for one in self.incidents))
+        for place, one in record.open.items():
+            self._siblings.setdefault((one.change, one.key), []).append(place)
 
     def due(self, channel: str) -> list[Incident]:
         """Return what a channel has not been told, or not today."""
@@ -93,16 +98,12 @@ class Desk:
 
     def _keep(self, incident: Incident) -> None:
         """Keep what was told until it is over; of very many runs of one stream the newest."""
-        known = msgspec.structs.replace(remembered(told(incident)), at=self._now)
-        self.record.open[slot(incident)] = known
-        same = [
-            place
-            for place, one in self.record.open.items()
-            if (one.change, one.key) == (known.change, known.key)
-        ]
-        same.sort(key=lambda place: self.record.open[place].starts_at)
-        for place in same[:-MOST_OPEN]:
-            del self.record.open[place]
+        opened, place = self.record.open, slot(incident)
+        opened[place] = known = msgspec.structs.replace(remembered(told(incident)), at=self._now)
+        siblings = self._siblings.setdefault((known.change, known.key), [])
+        siblings[:] = sorted({place, *siblings} & opened.keys(), key=lambda one: opened[one].starts_at)
+        while len(siblings) > MOST_OPEN:
+            del opened[siblings.pop(0)]
 
     def _told(self, incident: Incident) -> bool:
         """Tell whether every channel has it, as another process may have noted."""

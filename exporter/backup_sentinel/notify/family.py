@@ -22,9 +22,8 @@ class Family(NamedTuple):
 
 
 def has_steps(known: Installation) -> bool:
-    """Tell whether an operator has runs that consist of others, as one run of each stream shows: there may be very many."""
-    firsts = (next(iter(stream.runs.values()), None) for stream in known.streams.values())
-    return any(run is not None and run.part_of is not None for run in firsts)
+    """Tell whether an operator has runs that consist of others."""
+    return any(run.part_of is not None for stream in known.streams.values() for run in stream.runs.values())
 
 
 class Families:

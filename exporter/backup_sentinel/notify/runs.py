@@ -8,7 +8,7 @@ from backup_sentinel.export.store import Stream
 from backup_sentinel.export.store.installation import Installation
 from backup_sentinel.export.store.recent import instant
 from backup_sentinel.export.store.stream import DEFAULT_TIMEOUT
-from backup_sentinel.model import OPEN, Outcome, Run
+from backup_sentinel.model import DECISIVE, OPEN, Outcome, Run
 
 from .family import Families, Family, has_steps
 from .incident import Incident
@@ -60,9 +60,24 @@ def over(stream: Stream, change: Change, clock: float = 0.0) -> float | None:
     success, partial = stream.last_success or 0.0, memory.last_partial or 0.0
     if change is Change.FAILED:
         bad, good = clock or memory.last_failure or 0.0, max(success, partial)
+        if bad and good == bad and all(at != bad for at, _ in memory.failures):
+            return good  # of runs of one second, the last by name decides
     else:
         bad, good = clock or partial, success
     return good if good > bad else None
+
+
+def _in_a_row(stream: Stream, clock: float) -> int:
+    """Return how many runs failed in a row, one of them at an instant, as far as their objects are there."""
+    own = [
+        (at, run.outcome)
+        for run in stream.runs.values()
+        if not run.synced and run.outcome in DECISIVE and (at := instant(run)) is not None
+    ]
+    good = [at for at, outcome in own if outcome is not Outcome.FAILED]
+    after = max((at for at in good if at < clock), default=float("-inf"))
+    before = min((at for at in good if at > clock), default=float("inf"))
+    return sum(outcome is Outcome.FAILED and after < at < before for at, outcome in own)
 
 
 def _bad(stream: Stream) -> list[Run]:
@@ -103,14 +118,15 @@ def _incident(known: Installation, name: str, run: Run, family: Family) -> Incid
     """Return what is told of a run; None where so many failures are tolerated."""
     bad = [one for one in family.members if one.outcome in BAD]
     head = family.lead or run
-    stream = known.streams[head.key if head.outcome in BAD else run.key]
-    failed = any(one.outcome is Outcome.FAILED for one in bad)
+    worst = next((one for one in bad if one.outcome is Outcome.FAILED), bad[0])
+    stream, failed = known.streams[worst.key], worst.outcome is Outcome.FAILED
     change = Change.FAILED if failed else Change.PARTIAL
     clock = max((at for one in bad if (at := instant(one)) is not None), default=0.0)
     since = over(stream, change, clock)
-    if failed and since is None and stream.key.schedule:
-        count = stream.memory.consecutive_failures()
-        if count < stream.expectation.failures_tolerated:
+    tolerated = stream.expectation.failures_tolerated
+    if failed and stream.key.schedule and tolerated > 1:
+        count = stream.memory.consecutive_failures() if since is None else _in_a_row(stream, clock)
+        if count < tolerated:
             return None
     return Incident(
         name=_name(head, name, whole=bool(family.steps)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from backup_sentinel.export.overview.state import owes
 from backup_sentinel.export.store import Stream
 from backup_sentinel.export.store.installation import Installation
 
@@ -54,9 +55,8 @@ def recovered(stream: Stream, told: Told, over: float) -> Incident:
 
 
 def late(stream: Stream, now: float) -> bool:
-    """Tell whether a recovery point is owed, and none is being made."""
-    until = stream.running_deadline
-    return owing(stream, now) and (until is None or until <= now)
+    """Tell whether a recovery point is owed, and none is being made by a run that began in time."""
+    return owing(stream, now) and owes(stream, now)
 
 
 def owing(stream: Stream, now: float) -> bool:

@@ -66,6 +66,12 @@ from export.store.world import (
             CRITICAL,
             ["the last 2 runs failed"],
         ),
+        (
+            [schedule(failures_tolerated=2), run(LAST, PARTIAL, name="a"), run(LAST, FAILED, name="b")],
+            LAST,
+            WARNING,
+            ["the last run failed in part"],
+        ),
         # A slot is missed, then the deadline passes.
         ([schedule(), run(LAST)], NEXT + 15 * MINUTE, OK, []),
         ([schedule(), run(LAST)], NEXT + 15 * MINUTE + 1, WARNING, ["no run began when it was due"]),

@@ -74,7 +74,9 @@ class ClusterRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
 
 class ClusterList(msgspec.Struct, kw_only=True):
-    """All clusters, in order of their names."""
+    """Clusters, in order of their names."""
 
     time: float
+    total: int
+    offset: int
     clusters: tuple[ClusterRow, ...]

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from backup_sentinel.export.store import Stream
+from backup_sentinel.export.store.memory import start
 from backup_sentinel.model import BARREN, Outcome, Schedule
 
 AD_HOC_MEMORY = 86400.0
@@ -35,7 +36,7 @@ def judge(stream: Stream, now: float) -> tuple[State, tuple[str, ...]]:
         warning.append("a run is stalled")
     if schedule is not None:
         if not schedule.paused:
-            broken, late = _promises(stream, schedule, now, waits=until is not None and until > now)
+            broken, late = _promises(stream, schedule, now)
             critical += broken
             warning += late
         critical += _leftovers(stream)
@@ -47,24 +48,36 @@ def judge(stream: Stream, now: float) -> tuple[State, tuple[str, ...]]:
     return (State.PAUSED, ("paused",)) if schedule is not None and schedule.paused else (State.OK, ())
 
 
-def _promises(stream: Stream, schedule: Schedule, now: float, *, waits: bool) -> tuple[list[str], list[str]]:
-    """Judge what is owed by a schedule that is not paused; `waits` says that a run is under way."""
+def owes(stream: Stream, now: float) -> bool:
+    """Tell whether a recovery point is overdue, and none is being made by a run that began in time.
+
+    A run in time began before the alert about the deadline fires: a later attempt does not end it.
+    """
+    deadline = stream.deadline
+    if deadline is None or deadline >= now:
+        return False
+    run = stream.oldest(Outcome.RUNNING) if _waits(stream, now) else None
+    begun = start(run) if run is not None else None
+    return begun is None or begun - deadline > PATIENCE
+
+
+def _waits(stream: Stream, now: float) -> bool:
+    """Tell whether a run is under way that takes no longer than it may."""
+    until = stream.running_deadline
+    return until is not None and until > now
+
+
+def _promises(stream: Stream, schedule: Schedule, now: float) -> tuple[list[str], list[str]]:
+    """Judge what is owed by a schedule that is not paused."""
     critical, warning = [], []
     if stream.flaw is not None or schedule.valid is False:
         critical.append(f"the schedule is invalid: {stream.flaw or 'the operator refuses it'}")
-    if stream.deadline is not None and stream.deadline < now and not (waits and _in_time(stream)):
+    if owes(stream, now):
         critical.append("no recovery point in time" if stream.recovery is not None else "no success is known")
     due = stream.next_due
-    if not waits and due is not None and due + stream.expectation.start_grace < now:
+    if due is not None and due + stream.expectation.start_grace < now and not _waits(stream, now):
         warning.append("no run began when it was due")
     return critical, warning
-
-
-def _in_time(stream: Stream) -> bool:
-    """Tell whether the run under way began before the alert about the deadline fires: a new attempt does not end it."""
-    run = stream.oldest(Outcome.RUNNING)
-    begun = run.started or run.created if run is not None else None
-    return begun is None or stream.deadline is None or begun - stream.deadline <= PATIENCE
 
 
 def _leftovers(stream: Stream) -> list[str]:
@@ -96,10 +109,10 @@ def _outcomes(stream: Stream) -> tuple[list[str], list[str]]:
         at or 0.0 for at in (stream.last_success, memory.last_partial, memory.last_failure)
     )
     count = memory.consecutive_failures()
-    if failure > max(success, partial) or (count and failure == max(success, partial)):
-        text = "the last run failed" if count < 2 else f"the last {count} runs failed"
-        return ([text], []) if count >= stream.expectation.failures_tolerated else ([], [])
-    return [], ["the last run failed in part"] if partial and partial >= success else []
+    failed = failure > max(success, partial) or (count and failure == max(success, partial))
+    if failed and count >= stream.expectation.failures_tolerated:
+        return ["the last run failed" if count < 2 else f"the last {count} runs failed"], []
+    return [], ["the last run failed in part"] if partial and partial >= max(success, failure) else []
 
 
 def _ad_hoc(stream: Stream, now: float) -> tuple[list[str], list[str]]:

@@ -93,7 +93,7 @@ def _numbers() -> list[Panel]:
         stat(
             "Late now",
             "Schedules that owe a newer recovery point now, by their own expression or by the age that was promised. "
-            "Paused ones, and those with a run within its time, do not count.",
+            "Paused ones, and those with a run that began in time, do not count.",
             count(late()),
             thresholds=BAD,
             none="no schedules",

@@ -66,7 +66,7 @@ def _numbers() -> list[Panel]:
         stat("Schedules", "Schedules that are known.", f"count({known()})", none="none", decimals=0, width=3),
         stat(
             "Late",
-            "Schedules that owe a newer recovery point, and have no run within its time.",
+            "Schedules that owe a newer recovery point, and for which no run that began in time is under way.",
             count(late()),
             thresholds=BAD,
             decimals=0,
@@ -84,8 +84,8 @@ def _numbers() -> list[Panel]:
         ),
         stat(
             "Never succeeded",
-            "Schedules past their deadline of which no recovery point is known. Paused ones, and those with a run within "
-            "its time, do not count.",
+            "Schedules past their deadline of which no recovery point is known. Paused ones, and those with a run that "
+            "began in time, do not count.",
             count(never()),
             thresholds=BAD,
             decimals=0,
@@ -146,7 +146,7 @@ def _trends() -> list[Panel]:
 def _late() -> Panel:
     return table(
         "Late, and by how much",
-        "Schedules that owe a newer recovery point. Paused ones, and those with a run within its time, are left out.",
+        "Schedules that owe a newer recovery point. Paused ones, and those with a run that began in time, are left out.",
         [
             *LABELS,
             Column(
