@@ -28,6 +28,19 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.abc_DEF-1"
         ('cause: {\\"secretKey\\":\\"abc\\"}', 'cause: {\\"secretKey\\":***}'),
         ("DefaultEndpointsProtocol=https;AccountKey=abc==;EndpointSuffix=x", "DefaultEndpointsProtocol=https;AccountKey=***;EndpointSuffix=x"),
         ("aws_secret_access_key = wJalr/K7", "aws_secret_access_key = ***"),
+        ("[sftp]\npass = hUnter-2_\nport = 22", "[sftp]\npass = ***\nport = 22"),
+        ("RCLONE_CONFIG_SFTP_PASS=hunter2 key_file_pass = hunter3", "RCLONE_CONFIG_SFTP_PASS=*** key_file_pass = ***"),
+        ('{"pass":"hunter2"} pass: hunter2 SMTP_PASS: hunter3', '{"pass":***} pass: *** SMTP_PASS: ***'),
+        ("password = hunter2\npassword2 = hunter3", "password = ***\npassword2 = ***"),
+        ("application_key = K001ab sse_customer_key = c2Vj", "application_key = *** sse_customer_key = ***"),
+        ("password == hunter2, token := abc, pwd => hunter2", "password == ***, token := ***, pwd => ***"),
+        ("invalid credentials: password: hunter2", "invalid credentials: password: ***"),
+        ("credentials:\n  secret_key: wJalr\n  user: u", "credentials:\n  secret_key: ***\n  user: u"),
+        ("access_key_id =\nsecret_access_key = wJalr/K7", "access_key_id =\nsecret_access_key = ***"),
+        ("password=Zq7token== x", "password=*** x"),
+        ("password: u:Zq7token", "password: ***"),
+        ("bypass = on, compass: north, passes = 3", "bypass = on, compass: north, passes = 3"),
+        ("first pass: 3 files, passed: 12", "first pass: 3 files, passed: 12"),
         ("the access key id: AKIAIOSFODNN7EXAMPLE", "the access key id: ***"),
         (f"jwt {JWT} refused", "jwt *** refused"),
         ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY----- x", "*** x"),
@@ -49,7 +62,7 @@ SECRET = st.from_regex(r"[A-Za-z0-9]{12,30}", fullmatch=True).map(lambda text: "
 @given(SECRET, st.sampled_from([
     "password={}", "PASSWORD: {}", '"password":"{}"', "token={};x", "Bearer {}", "AccountKey={}==", "secret_key: '{}'",
     "https://h/p?sig={}&a=b", "https://h/p?a=b&X-Amz-Security-Token={}", "ftp://u:{}@h/", "client_secret={} x", "api-key={}",
-    "https://h/p?password={}", "sas={}", "passphrase: {}",
+    "https://h/p?password={}", "sas={}", "passphrase: {}", "pass = {}", "SMTP_PASS: {}", "credentials: secret_key: {}", "token=\npassword = {}",
 ]), st.text(max_size=20), st.text(max_size=20))  # fmt: skip
 def test_no_secret_survives(secret: str, form: str, before: str, after: str) -> None:
     assert secret not in redact(f"{before} {form.format(secret)} {after}")
@@ -73,6 +86,9 @@ def test_any_text(text: str) -> None:
         "-----BEGIN PRIVATE KEY-----",
         'key=\\"',
         "pass ",
+        "pass:",
+        "token_",
+        "secret:a-",
     ],
 )
 def test_long_texts_are_quick(piece: str) -> None:

@@ -10,14 +10,17 @@ HIDDEN = "***"
 
 _WORDS = (
     r"pass(?:word|wd|phrase)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?|token|sig|signature|sas|api[_-]?key|access[_-]?key(?:[_-]?id)?"
-    r"|(?:account|shared|private|encryption|master|storage)[_-]?(?:access[_-]?)?key|credentials?|authorization"
+    r"|(?:account|shared|private|encryption|master|storage|application|customer)[_-]?(?:access[_-]?)?key|credentials?|authorization"
+    r"|(?<![A-Za-z0-9])pass(?!:\s{0,3}\d{1,5}\b)"  # neither `bypass = on` nor `first pass: 3 files`
 )
 _QUERY = re.compile(r"(\bhttps?://[^\s?\"'<>]{1,1000})\?([^\s\"'<>]+)", re.IGNORECASE)
 _SIGNED = re.compile(r"(?:sig|signature|token|key|credential|accessid|expires|password|se)=", re.IGNORECASE)
 _USER = re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>]{1,500}@", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|authorization:\s*\w+)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    rf"((?:\b|[A-Za-z0-9_-])(?:{_WORDS})s?\\?[\"']?\s{{0,3}}(?:=|:)\s{{0,3}})"
+    rf"((?:\b|[A-Za-z0-9_-])(?:{_WORDS})[s\d]?\\?[\"']?\s{{0,3}}(?::=|={{1,2}}>?|:)\s{{0,3}})"
+    # `credentials: password = ...`: the secret comes after the second name. `=` at the end of a word is base64.
+    rf"(?![\w.-]{{0,40}}?(?:{_WORDS})[s\d]?(?:\s{{1,3}}[=:]|=[^\s=]|:\s))"
     r"(?!\s|\*\*\*|(?:invalid|expired|not|missing|is|was|has|unable|failed|no|empty|cannot|could|the|a|an|error|bearer|basic|digest|secrets?"
     r"|access denied|rpc|unknown|unexpected)\b)"
     r"(?:\\?\"[^\"\\]*\\?\"?|'[^']*'?|[^\s,;&\"'}\])]+)",

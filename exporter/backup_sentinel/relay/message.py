@@ -47,9 +47,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     starts_at: str | None = None
-    """RFC 3339; None where it was not said."""
+    """RFC 3339 from Alertmanager, any text from people who post by hand; None where it was not said."""
     ends_at: str | None = None
-    """RFC 3339; None while the alert fires."""
+    """The same; None while the alert fires."""
     generator_url: str = ""
     fingerprint: str = ""
     """Of the labels; from Alertmanager, or computed where it was not given."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 import msgspec
 import pytest
 
 from backup_sentinel.errors import DeliveryError, DeliveryReason
-from backup_sentinel.relay.message import Status
+from backup_sentinel.relay.intake import read
+from backup_sentinel.relay.message import Delivery, Status
 from backup_sentinel.relay.rendering import Rendering, RenderingError, samples
 from backup_sentinel.relay.rendering.rendering import LONGEST
 from backup_sentinel.relay.settings import IntakeSettings
@@ -82,6 +84,30 @@ def test_the_largest_groups_are_told(name: str) -> None:
         if name in {"email.html", "email.txt"}:
             assert "s-0" in text
             assert f"{len(alerts) - 100} more alerts are not shown" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("2026-01-02T03:04:05Z", "2026-01-02 03:04 UTC"),
+        ("2026-01-02T03:04:05.678+02:00", "2026-01-02 03:04 +02:00"),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05"),
+        ("2026-01-02 03:04:05+02:00", "2026-01-02 03:04:05+02:00"),
+        ("yesterday, at five past three", "yesterday, at five past three"),
+        ("Thu, 02 Jan 2026 03:04:05 GMT", "Thu, 02 Jan 2026 03:04:05 GMT"),
+        ("1767323045", "1767323045"),
+        ("soon", "soon"),
+        ("<b>", "&lt;b&gt;"),
+    ],
+)
+def test_a_time_in_a_mail_is_for_people_and_what_is_none_stays_as_it_was_posted(
+    said: str, shown: str
+) -> None:
+    body = {"labels": {"alertname": "X"}, "startsAt": said, "endsAt": said}
+    for status, word in (("firing", "since"), ("resolved", "until")):
+        message = read(msgspec.json.encode({"alerts": [{**body, "status": status}]}), 0.0)
+        mail = Rendering().shipped("email.html").render(Delivery(id="x", message=message, channel="mail"))
+        assert re.findall(rf" · {word} (.*?)(?: · |<|$)", mail, re.MULTILINE) == [shown]
 
 
 def test_braces_in_an_annotation_are_text() -> None:

@@ -19,7 +19,7 @@ def view(delivery: Delivery) -> dict[str, Any]:
     """Return the variables of a template.
 
     `alerts`, `firing` and `resolved` are lists of alerts with status, name, severity, type, labels, annotations,
-    starts_at, ends_at (RFC 3339 or none), generator_url and fingerprint, and beside these the fields of
+    starts_at, ends_at (RFC 3339, or what was posted by hand, or none), generator_url and fingerprint, and beside these the fields of
     `AlertFinding` that enrichers filled; `labels` and `annotations` are what all alerts have in common.
     """
     message = delivery.message
