@@ -14,13 +14,14 @@ from backup_sentinel.demo.apiserver import SimulatedApiServer
 from backup_sentinel.demo.faults import HTML_PAGE, Fault
 from backup_sentinel.errors import ApiError, SentinelError
 from backup_sentinel.export.archive import ConfigMaps
-from backup_sentinel.export.archive.configmaps import LABELS, LIMIT, ConfigMapError
+from backup_sentinel.export.archive.configmaps import KEPT, LABELS, LIMIT, ConfigMapError
 from backup_sentinel.export.archive.envelope import CorruptStateError, ForeignStateError, slot
 from backup_sentinel.export.store import SavedCluster
 from backup_sentinel.kube.access import Access
 from backup_sentinel.kube.client import Client
 from backup_sentinel.kube.settings import ClusterSettings
 from export.archive.documents import document
+from export.store.world import DAY
 from kube.scripted import FakeClock
 
 NAMESPACE = "monitoring"
@@ -40,10 +41,11 @@ class Writers:
         self.server = server
         self.opened: list[ConfigMaps] = []
 
-    def one(self, *, token: str | None = None) -> ConfigMaps:
+    def one(self, *, token: str | None = None, later: float = 0.0) -> ConfigMaps:
         clock = FakeClock()
+        clock.time += later
         settings = ClusterSettings(api_url=self.server.url, token=token)
-        self.opened.append(ConfigMaps(Client(Access(settings, clock), clock), NAMESPACE))
+        self.opened.append(ConfigMaps(Client(Access(settings, clock), clock), NAMESPACE, clock=clock))
         return self.opened[-1]
 
     def maps(self) -> list[dict[str, Any]]:
@@ -223,6 +225,66 @@ async def test_a_state_that_cannot_fit_is_refused_before_it_is_sent(
         await writers.one().save(document(schedules=3))
     assert not writers.maps()
     assert LIMIT == 1048576
+
+
+def fill(writers: Writers, *, spare: int) -> None:
+    """Leave room for so many more bytes in the one ConfigMap there is, with what no clock tells the age of."""
+    [made] = writers.maps()
+    data = made["binaryData"]
+    held = sum(len(base64.b64decode(text)) for text in data.values())
+    full = {**data, "f" * 40: base64.b64encode(b"\0" * (LIMIT - held - spare)).decode()}
+    writers.server.cluster.put({**made, "binaryData": full})
+
+
+async def test_in_a_full_object_clusters_that_nobody_wrote_for_long_make_room(
+    writers: Writers, caplog: pytest.LogCaptureFixture
+) -> None:
+    old, quiet, fresh = neighbours(3)
+    await writers.one().save(document(old))
+    await writers.one(later=DAY).save(document(quiet))
+    fill(writers, spare=10)
+    writer = writers.one(later=KEPT + 2 * DAY - 60)
+    with caplog.at_level("INFO"):
+        stored, _ = await writer.save(document(fresh, counted=2))
+    assert stored == document(fresh, counted=2)
+    reader = writers.one()
+    assert await reader.load(fresh) == stored
+    assert await reader.load(old) is None
+    assert await reader.load(quiet) is None
+    [made] = writers.maps()
+    assert "f" * 40 in made["binaryData"], "what does not say when it was written stays"
+    assert "was not written for 90 days made room for others: 2" in caplog.text
+
+
+async def test_a_full_object_of_clusters_that_are_written_is_told_and_nothing_is_lost(
+    writers: Writers,
+) -> None:
+    old, fresh = neighbours()
+    await writers.one().save(document(old))
+    fill(writers, spare=10)
+    with pytest.raises(ApiError, match="Too long"):
+        await writers.one(later=KEPT).save(document(fresh))
+    assert await writers.one().load(old) == document(old)
+    assert writers.requests("patch") == 1
+
+
+async def test_what_is_old_stays_where_there_is_room(writers: Writers) -> None:
+    old, fresh = neighbours()
+    await writers.one().save(document(old))
+    fill(writers, spare=LIMIT // 2)
+    await writers.one(later=10 * KEPT).save(document(fresh))
+    assert await writers.one().load(old) == document(old)
+
+
+async def test_a_refusal_for_another_reason_costs_nothing(writers: Writers) -> None:
+    old, fresh = neighbours()
+    await writers.one().save(document(old))
+    with (
+        writers.server.faults.active(faults.Answer(code=422, verb="patch")),
+        pytest.raises(ApiError),
+    ):
+        await writers.one(later=10 * KEPT).save(document(fresh))
+    assert await writers.one().load(old) == document(old)
 
 
 async def test_five_hundred_clusters_spread_over_sixteen_objects(writers: Writers) -> None:

@@ -5,7 +5,14 @@ import gzip
 import msgspec
 import pytest
 
-from backup_sentinel.export.archive.envelope import CorruptStateError, ForeignStateError, pack, slot, unpack
+from backup_sentinel.export.archive.envelope import (
+    CorruptStateError,
+    ForeignStateError,
+    pack,
+    slot,
+    unpack,
+    written,
+)
 from backup_sentinel.export.store import SavedCluster
 from backup_sentinel.model import Outcome
 from export.archive.documents import Durable, document, told
@@ -24,6 +31,9 @@ def test_a_document_comes_back_as_it_was() -> None:
     body = pack(known, HOME)
     assert unpack(body, HOME, "prod") == known
     assert pack(known, HOME) == body, "equal documents give equal bytes"
+    dated = pack(known, HOME, 1_700_000_000.9)
+    assert (unpack(dated, HOME, "prod"), written(dated[:9])) == (known, 1_700_000_000.0)
+    assert [written(other) for other in (body, b"", dated[:2], b"PK" + dated[2:])] == [None] * 4
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import pytest
 
+from backup_sentinel.export.store import Feed
 from backup_sentinel.export.store.restores import KEPT, Restores
+from backup_sentinel.model import Record
 from export.store.world import DAY, FAILED, MONDAY, PARTIAL, RUNNING, World, key, restore, run, schedule
 
 BACKUP = run(MONDAY, name="daily-1")
@@ -66,6 +68,32 @@ def test_a_mapped_restore_waits_for_its_backup_to_be_seen() -> None:
     world.put(schedule())
     world.put(restore(MONDAY + DAY, "daily-1", cluster="dr"))
     world.put(BACKUP)
+    assert world.value("last_restore_success", cluster="prod") == MONDAY + DAY
+
+
+@pytest.mark.parametrize("first", ["dr", "prod"])
+def test_at_the_start_it_does_not_matter_which_cluster_is_listed_first(first: str) -> None:
+    world = World(restore_tests={"dr": "prod"})
+    lists: list[tuple[Feed, Record]] = [
+        (world.feed("schedule"), schedule()),
+        (world.feed("run"), BACKUP),
+        (world.feed("run", cluster="dr"), restore(MONDAY + DAY, "daily-1", cluster="dr")),
+    ]
+    for feed, record in sorted(lists, key=lambda told: told[0].key.cluster != first):
+        world.list(feed, record)
+    assert world.value("last_restore_success", cluster="prod") == MONDAY + DAY
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_restores_that_are_known_when_the_cluster_they_tested_is_added_are_joined(again: bool) -> None:
+    world = World(restore_tests={"dr": "prod"})
+    if again:
+        world.start(schedule(), BACKUP)
+        world.store.remove_cluster("prod")
+    world.put(restore(MONDAY + DAY, "daily-1", cluster="dr"), restore(MONDAY, "daily-1", cluster="dr"))
+    world.put(restore(MONDAY + 2 * DAY, "daily-1", FAILED, cluster="dr"))
+    world.put(restore(MONDAY + 2 * DAY, "daily-1", cluster="elsewhere"))
+    world.start(schedule(), BACKUP)
     assert world.value("last_restore_success", cluster="prod") == MONDAY + DAY
 
 

@@ -2,23 +2,36 @@
 
 Sixteen at most, chosen by a hash of the cluster's name and never by shard or pod, so that a cluster that moves to another
 shard finds its memory. Each cluster is one key of `binaryData`. Writing is compare-and-swap on resourceVersion.
+
+Who writes cannot know which other clusters are still watched, by other shards too. So a cluster that was removed stays
+until its ConfigMap is full, and gives way then, if nobody wrote it for a long time.
 """
 
 import asyncio
 import base64
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 
+from backup_sentinel.clock import Clock
 from backup_sentinel.errors import ApiError, OutageReason, SentinelError
 from backup_sentinel.export.store import SavedCluster, merge
 from backup_sentinel.kube.client import Client
 
-from .envelope import CorruptStateError, LostStateError, pack, slot, unpack
+from .envelope import CorruptStateError, LostStateError, pack, slot, unpack, written
+
+_log = logging.getLogger("backup_sentinel.export")
 
 LIMIT = 1 << 20
 """Bytes of all values of a ConfigMap, before base64 (kubernetes/pkg/apis/core/validation: ValidateConfigMap)."""
+
+KEPT = 90 * 86400.0
+"""Seconds after the last write in which the state of a cluster gives way to no other one."""
+
+TOO_LARGE = frozenset({413, 422})
+"""Answers to an object that is larger than the API server takes."""
 
 TRIES = 5
 LABELS = {
@@ -53,8 +66,16 @@ _T = TypeVar("_T", bound=_Object)
 class ConfigMaps:
     """ConfigMaps `<name>-<hex digit>` of one namespace."""
 
-    def __init__(self, client: Client, namespace: str, name: str = "backup-sentinel-state") -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str = "backup-sentinel-state",
+        *,
+        clock: Clock | None = None,
+    ) -> None:
         self._client = client
+        self._clock = clock or Clock()
         self._namespace = namespace
         self._name = name
         self._home: str | None = None
@@ -82,13 +103,19 @@ class ConfigMaps:
         home = await self._identity()
         cluster = document.cluster
         for _ in range(TRIES):
-            body = await asyncio.get_running_loop().run_in_executor(self._executor, pack, document, home)
+            body = await asyncio.get_running_loop().run_in_executor(
+                self._executor, pack, document, home, self._clock.now()
+            )
             if len(body) > LIMIT:
                 raise ConfigMapError(
                     f"the state of cluster {cluster} needs {len(body)} bytes; a ConfigMap holds {LIMIT}"
                 )
-            if await self._write(cluster, base64.b64encode(body).decode()):
-                return document, len(body)
+            try:
+                if await self._write(cluster, base64.b64encode(body).decode()):
+                    return document, len(body)
+            except ApiError as error:
+                if error.status not in TOO_LARGE or not await self._make_room(cluster, len(body)):
+                    raise
             document = await self._merged(document, home)
         raise ConfigMapError(
             f"the state of cluster {cluster} was written by another process {TRIES} times in a row"
@@ -112,9 +139,33 @@ class ConfigMaps:
         except LostStateError:
             return document
 
+    async def _make_room(self, cluster: str, size: int) -> bool:
+        """Take out of a ConfigMap without room for so many bytes what nobody wrote for long; return whether there was any."""
+        name = self._map(cluster)
+        found = await self._get(name)
+        others = {} if found is None else {k: v for k, v in found.binary_data.items() if k != slot(cluster)}
+        if sum(3 * len(text) // 4 for text in others.values()) + size <= LIMIT:
+            return False
+        long_ago = self._clock.now() - KEPT
+        old = [key for key, text in others.items() if (_written(text) or long_ago) < long_ago]
+        if old and await self._send(name, dict.fromkeys(old)):
+            _log.info(
+                "state of clusters that was not written for %d days made room for others: %d",
+                KEPT // 86400,
+                len(old),
+                extra={"configmap": name},
+            )
+        return bool(old)
+
     async def _write(self, cluster: str, text: str) -> bool:
         """Write one key; return False if the object came, changed or went meanwhile."""
-        name = self._map(cluster)
+        if not await self._send(self._map(cluster), {slot(cluster): text}):
+            return False
+        self._known[cluster] = text
+        return True
+
+    async def _send(self, name: str, data: dict[str, str | None]) -> bool:
+        """Write keys, take out those without a value; return False if the object came, changed or went meanwhile."""
         version = self._versions.pop(name, None)
         if version is None:
             metadata = {"name": name, "namespace": self._namespace, "labels": LABELS}
@@ -123,7 +174,7 @@ class ConfigMaps:
         else:
             method, path, kind = "PATCH", self._path(name), "application/merge-patch+json"
             manifest = {"metadata": {"resourceVersion": version}}
-        manifest["binaryData"] = {slot(cluster): text}
+        manifest["binaryData"] = data
         try:
             answer = await self._client.send(method, path, msgspec.json.encode(manifest), content_type=kind)
         except ApiError as error:
@@ -132,7 +183,6 @@ class ConfigMaps:
                 return False
             raise
         self._versions[name] = _read(answer, _ConfigMap).metadata.resource_version
-        self._known[cluster] = text
         return True
 
     async def _stored(self, cluster: str) -> str | None:
@@ -177,6 +227,13 @@ def _read(body: bytes, kind: type[_T]) -> _T:
         raise ConfigMapError(
             f"the API server answered with something else than was asked: {error}"
         ) from error
+
+
+def _written(text: str) -> float | None:
+    try:
+        return written(base64.b64decode(text[:12], validate=True))
+    except ValueError:
+        return None
 
 
 def _decode(text: str) -> bytes:

@@ -65,8 +65,8 @@ class Print:
         return known.end(document)
 
 
-def pack(document: SavedCluster, home: str) -> bytes:
-    """Return the bytes to store; equal documents give equal bytes.
+def pack(document: SavedCluster, home: str, written: float = 0.0) -> bytes:
+    """Return the bytes to store; equal documents, written in the same second (Unix time), give equal bytes.
 
     For a thread: the interpreter changes to another one between two streams, and while it compresses.
     """
@@ -75,7 +75,7 @@ def pack(document: SavedCluster, home: str) -> bytes:
     for number, stream in enumerate(document.streams):
         parts += [b"," if number else b',"streams":[', msgspec.json.encode(stream)]
     parts += [b"]}}" if document.streams else b"}}"]
-    return gzip.compress(b"".join(parts), 6, mtime=0)
+    return gzip.compress(b"".join(parts), 6, mtime=int(written))
 
 
 def unpack(body: bytes, home: str, cluster: str) -> SavedCluster:
@@ -91,6 +91,14 @@ def unpack(body: bytes, home: str, cluster: str) -> SavedCluster:
     if envelope.home != home or envelope.document.cluster != cluster:
         raise ForeignStateError("the stored state belongs to another cluster; it is not used")
     return envelope.document
+
+
+def written(body: bytes) -> float | None:
+    """Return when a document was stored, of which the beginning is enough; None where it does not say.
+
+    Source: RFC 1952, section 2.3: MTIME is Unix time in the bytes 4 to 7, and 0 where it is not known.
+    """
+    return float(int.from_bytes(body[4:8], "little")) or None if body[:2] == b"\x1f\x8b" else None
 
 
 def slot(cluster: str) -> str:

@@ -48,7 +48,7 @@ def open_archive(
         return Folder(Path(settings.path) if settings.path else _folder())
     namespace = settings.namespace or _own_namespace()
     access = Access(home or ClusterSettings(in_cluster=True), clock)
-    return ConfigMaps(Client(access, clock), namespace, settings.name)
+    return ConfigMaps(Client(access, clock), namespace, settings.name, clock=clock)
 
 
 def _folder() -> Path:

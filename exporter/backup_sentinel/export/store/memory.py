@@ -61,14 +61,13 @@ class Memory(msgspec.Struct):
         self.last_attempt = later(self.last_attempt, clock)
         if run.outcome not in DECISIVE:
             return
-        rank = rank_of(run)
+        _, name = rank = rank_of(run)
         if self.newest is None or rank >= rank_of(self.newest):
             self.newest = run
         if run.started is not None and run.ended is not None and run.ended >= run.started:
             self.longest = later(self.longest, run.ended - run.started)
-        name = (run.namespace, run.name)
         if run.outcome is Outcome.SUCCEEDED:
-            self._prove(run)
+            self._prove(run, rank)
             self._weigh(Success(clock, name, run.size, run.items))
         elif run.outcome is Outcome.PARTIAL:
             self.last_partial = later(self.last_partial, clock)
@@ -87,7 +86,7 @@ class Memory(msgspec.Struct):
         """Take in what a successful run left, which proves that there was one."""
         if run.outcome is Outcome.SUCCEEDED and run.clock is not None:
             self.last_attempt = later(self.last_attempt, run.clock)
-            self._prove(run)
+            self._prove(run, rank_of(run))
             self._forget_settled()
 
     def mended(self, success: Run) -> bool:
@@ -127,9 +126,8 @@ class Memory(msgspec.Struct):
         sizes = [success.size for success in self.successes[:-1] if success.size is not None]
         return median(sizes[-BASELINE_RUNS:]) if sizes else None
 
-    def _prove(self, run: Run) -> None:
+    def _prove(self, run: Run, rank: Rank) -> None:
         """Take in that a run succeeded."""
-        rank = rank_of(run)
         self.last_success = later(self.last_success, run.clock)
         self.good = rank if self.good is None else max(self.good, rank)
         self.recovery = later(self.recovery, start(run))

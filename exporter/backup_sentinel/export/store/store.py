@@ -59,6 +59,7 @@ class Store:
                 operators[key.operator] = Installation(
                     key.cluster, key.operator, self.settings, self.marks, durable=self.durable
                 )
+                self._tell_of_restores(key.cluster, key.operator)
             operators[key.operator].feeds.append(self.feeds[key])
             self.marks.add(Scope.RESOURCE, key)
         return self.feeds[key]
@@ -250,6 +251,14 @@ class Store:
         tested = self._installations.get(cluster, {}).get(restore.key.operator)
         if tested is not None:
             tested.restored(restore.of_run, restore.clock, restore.namespace)
+
+    def _tell_of_restores(self, cluster: str, operator: str) -> None:
+        """A cluster that was added later is told of the restores elsewhere that tested its runs; they are not listed anew."""
+        testers = [tester for tester, tested in self.settings.restore_tests.items() if tested == cluster]
+        for known in (known for tester in testers for known in self.installations(tester)):
+            if known.operator == operator:
+                for run in (run for stream in known.streams.values() for run in stream.runs.values()):
+                    self._restored(run)
 
     def _reachability(self, feed: Feed) -> None:
         cluster = feed.key.cluster
