@@ -113,6 +113,31 @@ def test_a_file_that_the_configuration_names_must_be_readable(
     assert (done.returncode, "config.yaml: ok" in done.stdout) == (0, True), done
 
 
+def test_the_examples_of_a_profile_are_tried_also_where_its_operator_is_known_already(tmp_path: Path) -> None:
+    profile = {
+        "operator": "velero",
+        "title": "A copy that was changed",
+        "documentation": "https://example.org/",
+        "resources": [
+            {
+                "group": "velero.io",
+                "versions": ["v1"],
+                "kind": "BackupRepository",
+                "plural": "backuprepositories",
+                "record": "repository",
+                "fields": {"ready": "status.ready"},
+                "examples": [
+                    {"why": "wrong", "object": {"status": {"ready": True}}, "record": {"ready": False}}
+                ],
+            }
+        ],
+    }
+    (tmp_path / "velero.yaml").write_text(yaml.safe_dump(profile))
+    done = run("check", "velero.yaml", home=tmp_path)
+    assert (done.returncode, "1 example failed" in done.stderr) == (2, True), done
+    assert "profile velero: 1 example, 1 failed\nvelero.yaml:" in done.stdout
+
+
 def test_the_web_configuration_file_is_checked_too(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("web: {config_file: web.yaml}\n", encoding="utf-8")
     done = run("check", "--config", "config.yaml", home=tmp_path)

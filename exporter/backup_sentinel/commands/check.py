@@ -50,10 +50,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what was checked. Raises DocumentError, CheckError."""
     config = load_config(arguments)
-    known = {profile.operator: profile for profile in service.profiles(config)}
-    for file in arguments.files:
-        profile = load_file(file)
-        known[profile.operator] = profile
+    given = {profile.operator: profile for profile in map(load_file, arguments.files)}
+    known = {profile.operator: profile for profile in service.profiles(config)} | given
     if arguments.explain:
         sys.stdout.write(_explain(arguments.explain, list(known.values())))
         return 0
@@ -66,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{arguments.config}: ok, {told}\n")
     # The examples are true of the profiles as they were written, not of a dialect that the configuration exchanges.
     own = load_profiles(config.profiles.folders, config.export.operators, inline=config.profiles.inline)
-    return _examples([*own, *(known[name] for name in known.keys() - {profile.operator for profile in own})])
+    return _examples(list(({profile.operator: profile for profile in own} | given).values()))
 
 
 def _open_files(path: str, config: Config) -> None:

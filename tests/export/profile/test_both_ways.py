@@ -190,6 +190,7 @@ resources:
           - status.error
           - status.error.message
           - {join: "status.targets[*].error"}
+          - {cause: "status.targets[*].error", by: "status.targets[*].at"}
           - {cause: status.targets}
           - {join: [{path: status.n, write: "n={}"}, {join: "status.targets[*ok=true].name", separator: ","}], separator: " "}
           - {template: "{status.phase}!"}

@@ -121,7 +121,12 @@ def test_fields(fields: str, expected: str) -> None:
         ("location: {path: a, as: go}", "a text has no formats"),
         ("items: {first: [a, b], as: bytes}", "say the format where the parts are"),
         ("items: {sum: 'a[*]', json: x}", "`json` does not go with `sum`"),
-        ("items: {path: a, by: b}", "`by` goes with `last`"),
+        ("items: {path: a, by: b}", "`by` goes with `last` and `cause`"),
+        (
+            "message: {cause: a.b, by: 'c[*].d'}",
+            "the path of `cause` has no wildcard, so that there is no newest",
+        ),
+        ("message: {cause: 'a[*].b', by: c}", "this path has no wildcard"),
         ("message: {path: a, match: abc}", "the regular expression captures nothing"),
         ("message: {path: a, json: 'b[*]'}", "`json` takes a path to one value"),
         ("message: {template: 'a {b'}", "`{` is not closed"),

@@ -40,10 +40,7 @@ def compile_aggregate(
     if word == "last":
         if expr.by is None:
             return _last(use), [use]
-        by = scope.use(expr.by, at.at("by"))
-        if not by.many:
-            raise at.at("by").error("this path has no wildcard", hint="it runs beside the path of `last`")
-        return _newest(use, by), [use, by]
+        return newest(use, expr.by, at, scope)
     if word == "join":
         return _join(use, expr.separator), [use]
     cast = caster(target, formats(expr.as_, target, at))
@@ -67,15 +64,18 @@ def _last(use: Use) -> Get:
     return get
 
 
-def _newest(use: Use, by: Use) -> Get:
-    """Take the value beside the greatest of another path; texts of one time format compare as the times do."""
+def newest(use: Use, path: str, at: Cursor, scope: Scope) -> tuple[Get, list[Use]]:
+    """Take the value beside the greatest of the path `by`; texts of one time format compare as the times do."""
+    by = scope.use(path, at.at("by"))
+    if not by.many:
+        raise at.at("by").error("this path has no wildcard", hint="it runs beside the other path")
 
     def get(row: tuple[Any, ...], _is: Outcome | None, _ear: Ear) -> Any:
         pairs = zip(use.get(row) or [], by.get(row) or [], strict=False)
         known = [(text(order) or "", i, value) for i, (value, order) in enumerate(pairs) if order is not None]
         return max(known, key=lambda entry: entry[:2])[2] if known else None
 
-    return get
+    return get, [use, by]
 
 
 def _join(use: Use, separator: str) -> Get:

@@ -70,8 +70,8 @@ def _which(expr: Expression, at: Cursor) -> str:
         raise at.error("an expression needs a source", hint=f"one of {', '.join(SOURCES)}")
     if len(given) > 1:
         raise at.at(given[1]).error(f"`{given[0]}` and `{given[1]}` are two sources", key=True)
-    if expr.by is not None and given[0] != "last":
-        raise at.at("by").error("`by` goes with `last`", key=True)
+    if expr.by is not None and given[0] not in {"last", "cause"}:
+        raise at.at("by").error("`by` goes with `last` and `cause`", key=True)
     return given[0]
 
 
@@ -97,7 +97,7 @@ def _source(source: str, expr: Expression, target: Target, at: Cursor, scope: Sc
 
         return combine(source, parts, target, here, inner, separator=expr.separator)
     if source == "cause":
-        return compile_cause(parts, here, scope)
+        return compile_cause(parts, expr, at, scope)
     if source in AGGREGATES:
         get, uses = compile_aggregate(source, parts, expr, target, at, scope)
         return Getter(get, uses, [source])

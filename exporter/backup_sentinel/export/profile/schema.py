@@ -46,7 +46,8 @@ class Expression(Struct, forbid_unknown_fields=True, kw_only=True, rename={"as_"
     One source: `path`; `first` of several that is there; `value`, a constant; `owner`, the name of the owner of this
     kind; `template`, text with `{paths}`; `test`, true or false; `sum`, `count`, `max`, `join`,
     `last` over a path with wildcards (`last` by the greatest `by`); `max` and `join` also of several expressions;
-    `add` and `subtract`, absent as soon as one part is; `cause`, the root cause of the nested error at a path.
+    `add` and `subtract`, absent as soon as one part is; `cause`, the root cause of the nested error at a path, or of that
+    with the greatest `by` at a path with wildcards.
     Then in this order: `json` decodes text and takes a path inside it, `match` keeps the first group of a regular
     expression, `map` looks the text up, `write` puts it into a text at `{}`, `as` names the format, `default` stands in for what is absent, and where
     `when` does not hold there is no value at all.
