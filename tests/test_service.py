@@ -17,8 +17,13 @@ import bcrypt
 import pytest
 import yaml
 
+from backup_sentinel import service
+from backup_sentinel.config import Config
 from backup_sentinel.demo.apiserver import SimulatedApiServer
 from backup_sentinel.demo.story import Story
+from backup_sentinel.export.archive import StateSettings
+from backup_sentinel.service import Service
+from backup_sentinel.telemetry import Telemetry
 from support.exporter import Exporter
 from support.process import wait_until
 
@@ -100,6 +105,38 @@ async def test_a_broken_configuration_changes_nothing(clusters: list[dict[str, A
             assert all("did you mean `export`" in message for message in told)
 
     await aside(story)
+
+
+async def test_a_file_that_is_being_written_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first half is a good configuration as well, of fewer clusters."""
+    reads: list[str] = []
+    path = tmp_path / "config.yaml"
+    path.touch()
+    pieces = [f"# {number}\n" for number in range(6)]
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def read() -> Config:
+        reads.append(path.read_text("utf-8"))
+        loop.call_soon_threadsafe(done.set)
+        return config
+
+    class Watched(Service):
+        def _stamps(self, path: str) -> Any:
+            if pieces:
+                with Path(path).open("a", encoding="utf-8") as file:
+                    file.write(pieces.pop(0))
+            return super()._stamps(path)
+
+    monkeypatch.setattr(service, "LOOK_INTERVAL", 0.01)
+    config = Config(state=StateSettings(backend="off"))
+    running = asyncio.create_task(Watched(config, str(path), Telemetry(), read, outside=False).run())
+    await asyncio.wait({running, waiting := asyncio.create_task(done.wait())}, return_when="FIRST_COMPLETED")
+    assert waiting.done()
+    assert [text.count("#") for text in reads] == [6]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_new_promise_is_taken_without_a_gap(clusters: list[dict[str, Any]], tmp_path: Path) -> None:

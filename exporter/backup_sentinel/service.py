@@ -26,7 +26,10 @@ from .telemetry import Telemetry, set_up_logging
 _log = logging.getLogger("backup_sentinel")
 
 LOOK_INTERVAL = 2.0
-"""Seconds between two looks at the configuration file, and at the profiles in its folders."""
+"""Seconds between two looks at the configuration file, and at the profiles in its folders.
+
+What has changed is read when the next look finds it as it was: not while it is being written.
+"""
 
 TAKEOVER_PATIENCE = 60.0
 """Seconds a new pipeline has to read all clusters before it takes over anyway."""
@@ -133,13 +136,14 @@ class Service:
             self.pipeline.want(wanted.values())
 
     async def _look(self, path: str) -> None:
-        before = self._stamps(path)
+        taken = before = self._stamps(path)
         while True:
             await asyncio.sleep(LOOK_INTERVAL)
             now = self._stamps(path)
-            if now is not None and now != before:
-                before = now
+            if now is not None and now != taken and now == before:  # half of a file may be a good one, too
+                taken = now
                 self._reload.set()
+            before = now
 
     def _stamps(self, path: str) -> dict[str, _Stamp | None] | None:
         """Return the stamps of the configuration and of what lies in its folders of profiles; None while it is not there."""

@@ -70,7 +70,7 @@ class Telemetry:
         )
         self._requests = Counter(
             "backup_sentinel_http_requests",
-            "Requests answered.",
+            "Requests answered; status 499 where the client left before.",
             ["method", "endpoint", "status"],
             registry=self._registry,
         )

@@ -1,5 +1,8 @@
 import asyncio
+import contextlib
 import json
+import select
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -200,6 +203,38 @@ async def test_latency_goes_with_other_faults(
     filled.faults.add(faults.Answer(code=500, times=1))
     assert (await refusal(client, PATH))["code"] == 500
     assert len(names(await fetch(client, PATH))) == 5
+
+
+@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("end", [SimulatedApiServer.down, SimulatedApiServer.stop])
+async def test_an_end_while_a_client_arrives(
+    server: SimulatedApiServer, turns: int, end: Callable[[SimulatedApiServer], Awaitable[None]]
+) -> None:
+    """Whatever step of its arrival it has come to: the client is turned away, and no socket is left to the collector."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await end(server)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("query", ["", "?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"])
+async def test_an_end_before_a_client_that_does_not_read(server: SimulatedApiServer, query: str) -> None:
+    fill(server.cluster, 50)
+    for number in range(10):
+        server.cluster.put(backup(f"large{number}", metadata={"annotations": {"a": "a" * (1 << 20)}}))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(f"GET {PATH}{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        await until(lambda: bool(select.select([connection], [], [], 0)[0]))
+        assert server._web is not None
+        [transport] = [known.transport for known in server._web.connections]
+        assert transport is not None
+        await server.stop()
+        assert transport.get_extra_info("socket").fileno() == -1, "closed"
 
 
 async def test_down_and_up_again(

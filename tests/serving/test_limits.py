@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import os
 import re
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import bcrypt
 import pytest
 from starlette.responses import PlainTextResponse
 
@@ -23,6 +25,9 @@ pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+USERS = {"ann": bcrypt.hashpw(b"right", bcrypt.gensalt(4)).decode()}
+LIMITED = {"rate_limit": {"interval": "1h", "burst": 1}}
 
 
 @pytest.fixture
@@ -108,7 +113,7 @@ def test_a_handshake_must_come_in_time(
 
 
 def test_a_body_must_come_in_time(start: Start) -> None:
-    server = start(body_seconds=0.1)
+    server = start(body_seconds=0.1, linger_seconds=0.1)
     with server.connect() as connection:
         connection.sendall(POST + b"Content-Length: 10\r\n\r\nhalf")
         assert status(connection) == 408
@@ -182,7 +187,7 @@ def test_a_head_without_end_is_told(start: Start) -> None:
 
 
 def test_body(start: Start) -> None:
-    server = start()
+    server = start(linger_seconds=0.1)
     assert server.ask("/echo", method="POST", body=b"x" * (64 << 10)).body == b"x" * (64 << 10)
     for path, method in (("/echo", "POST"), ("/", "GET"), ("/nowhere", "PUT")):
         with server.connect() as connection:
@@ -202,6 +207,73 @@ def test_body_in_chunks(start: Start) -> None:
         connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 4 + b"1\r\nx\r\n")
         assert status(connection) == 413
     assert [len(body) for body in server.bodies] == [64 << 10]
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({}, 413), ({"basic_auth_users": USERS}, 401), (LIMITED, 429)]
+)
+def test_one_who_still_sends_reads_the_refusal(
+    start: Start,
+    authority: Authority,
+    tls: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, Any],
+    expected: int,
+    encrypted: bool,
+) -> None:
+    """As Alertmanager and most clients do: the answer is looked at when the whole body is sent."""
+    server = start({**settings, **({"tls_server_config": tls} if encrypted else {})})
+    context = authority.client() if encrypted else None
+    if expected == 429:
+        assert server.ask(context=context).status == 200
+    for _ in range(2):
+        assert server.ask("/echo", method="POST", body=b"x" * (4 << 20), context=context).status == expected
+    with server.connect(context) as connection:
+        connection.sendall(POST + CHUNKED)
+        drip(connection, [b"10000\r\n" + b"x" * 0x10000 + b"\r\n"] * 64 + [b"0\r\n\r\n"])
+        assert status(connection) == expected
+        assert rest(connection) == b""
+    told = [(record.message, record.__dict__["limit"]) for record in caplog.records]
+    assert told == ([("a body is too large", 65536)] if expected == 413 else []), "once a minute"
+    assert not server.bodies
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 3\r\n\r\nabc", CHUNKED + b"3\r\nabc\r\n0\r\n\r\n"])
+def test_a_body_is_whole_or_refused_where_another_protocol_is_asked_for(start: Start, body: bytes) -> None:
+    """As `curl --http2` sends it; httptools ends the request at its head and would take the body for the next one."""
+    server = start()
+    with server.connect() as connection:
+        connection.sendall(POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n" + body)
+        told = status(connection)
+        assert told in {200, 400}
+        assert told == 200 or rest(connection) == b""
+    assert server.bodies == ([b"abc"] if told == 200 else [])
+
+
+def test_a_client_that_leaves_is_no_failure_of_ours(start: Start) -> None:
+    server = start()
+    with server.connect() as connection:
+        connection.sendall(POST + b"Content-Length: 10\r\n\r\nhalf")
+    wait_until(lambda: server.seen == [("POST", "/echo", 499)], "it is counted as gone")
+    assert server.ask("/fail").status == 500
+    wait_until(lambda: ("GET", "/fail", 500) in server.seen, "this is one")
+
+
+@pytest.mark.parametrize("line", [b"X: %s\r\n" % (b"a" * 1000), b"X: " + b"a" * 1000])
+def test_trailers_without_end(start: Start, line: bytes) -> None:
+    server = start(body_seconds=60)
+    head = POST + CHUNKED + b"1\r\nx\r\n0\r\n"
+    with server.connect() as connection, pytest.raises(OSError):
+        drip(connection, [head, *[line * 100] * 320])  # far more than the buffers of a connection hold
+
+
+def test_what_is_thrown_away_has_an_end(start: Start) -> None:
+    server = start(linger_bytes=1 << 20)
+    head = POST + b"Content-Length: 999999999\r\n\r\n"
+    with server.connect() as connection, pytest.raises(OSError):
+        drip(connection, itertools.chain([head], itertools.repeat(b"x" * 0x10000)))
+    wait_until(lambda: server.seen == [("POST", "/echo", 413)], "the refusal is counted")
 
 
 def test_a_client_may_ask_before_it_sends(start: Start) -> None:

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from .process import Process, wait_until
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
+"""A start takes a second of processor time, for which a process may wait long where others have the processors."""
 DEFAULTS: dict[str, Any] = {"web": {"listen": "127.0.0.1:0"}, "state": {"backend": "off"}}
 
 

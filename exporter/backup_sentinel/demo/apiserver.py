@@ -94,14 +94,16 @@ class SimulatedApiServer:
     async def stop(self) -> None:
         """End all streams at once, refuse connections and give the port back."""
         self._closing.set()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        await self._refuse()
         for resource_type in self.cluster.types:
             self.cluster.shelf(resource_type).wake()
         if self._web is not None:
+            connections = [connection.transport for connection in self._web.connections]
             self._web.pre_shutdown()
             await self._web.shutdown(1)
+            for transport in filter(None, connections):
+                transport.abort()  # what nobody reads would keep it open
+            await _turns()
             self._web = None
         if self._anchor is not None:
             self._anchor.close()
@@ -109,9 +111,7 @@ class SimulatedApiServer:
 
     async def down(self) -> None:
         """Break all connections and refuse new ones; the objects and the port are kept."""
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        await self._refuse()
         for connection in self._web.connections if self._web else ():
             if connection.transport is not None:
                 connection.transport.abort()
@@ -123,6 +123,21 @@ class SimulatedApiServer:
             self._listener = await loop.create_server(
                 self._web, sock=_socket(self.port), ssl=self._tls, backlog=1024
             )
+
+    async def _refuse(self) -> None:
+        """Take no connection any more. Those that are just being taken arrive first, so that they end with the others.
+
+        Where `asyncio.Server.close` comes between `accept` and the transport, nobody ever closes the socket.
+        """
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        loop = asyncio.get_running_loop()
+        for bound in listener.sockets:
+            loop.remove_reader(bound.fileno())
+        await _turns()  # with asyncio
+        listener.close()
+        await _turns()  # with uvloop, which has no such reader
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         query = dict(request.query)
@@ -227,6 +242,12 @@ class SimulatedApiServer:
             return stream.response
         finally:
             self.streams -= 1
+
+
+async def _turns() -> None:
+    """Let the loop turn as often as it takes from `accept` to `connection_made`, or from `abort` to a closed socket."""
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 def _verb(method: str, target: Target | None, query: dict[str, str]) -> str:

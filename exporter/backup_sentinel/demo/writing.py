@@ -1,5 +1,6 @@
 """Writes through HTTP: create, replace, merge patch, delete, with the conflicts a real server reports."""
 
+import base64
 import random
 import string
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from .shelf import Shelf
 
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
+_LARGEST = 1 << 20
+"""Bytes of all values of a ConfigMap (kubernetes/pkg/apis/core/validation: ValidateConfigMap)."""
 
 
 def create(cluster: SimulatedCluster, shelf: Shelf, target: Target, body: bytes) -> JsonObject:
@@ -31,7 +34,7 @@ def create(cluster: SimulatedCluster, shelf: Shelf, target: Target, body: bytes)
         raise _conflict(shelf.type, metadata["name"], f'"{metadata["name"]}" already exists', "AlreadyExists")
     for name in ("uid", "creationTimestamp", "generation"):
         metadata.pop(name, None)
-    return cluster.put(manifest)
+    return cluster.put(_fitting(shelf.type, manifest))
 
 
 def replace(cluster: SimulatedCluster, shelf: Shelf, target: Target, body: bytes) -> JsonObject:
@@ -40,7 +43,7 @@ def replace(cluster: SimulatedCluster, shelf: Shelf, target: Target, body: bytes
     manifest = _manifest(shelf.type, target, body)
     if manifest["metadata"].get("name") != target.name:
         raise Refusal(400, "the name of the object does not match the name on the URL")
-    return cluster.put(_settle(shelf.type, target, old, manifest))
+    return cluster.put(_fitting(shelf.type, _settle(shelf.type, target, old, manifest)))
 
 
 def patch(
@@ -54,7 +57,7 @@ def patch(
     old = existing(cluster, shelf, target)
     merged = merge(old, _decode(body))
     merged["metadata"]["name"] = target.name
-    return cluster.put(_settle(shelf.type, target, old, merged))
+    return cluster.put(_fitting(shelf.type, _settle(shelf.type, target, old, merged)))
 
 
 def delete(cluster: SimulatedCluster, shelf: Shelf, target: Target, body: bytes) -> JsonObject:
@@ -119,6 +122,17 @@ def _settle(
         if "status" in old:
             result["status"] = old["status"]
     return result
+
+
+def _fitting(resource_type: ResourceType, fresh: dict[str, Any]) -> dict[str, Any]:
+    """Return an object as it is to be; refuse with 422 a ConfigMap whose values are too large."""
+    if resource_type.name == "configmaps":
+        size = sum(len(text.encode()) for text in (fresh.get("data") or {}).values())
+        size += sum(len(base64.b64decode(text)) for text in (fresh.get("binaryData") or {}).values())
+        if size > _LARGEST:
+            text = f"[]: Too long: may not be more than {_LARGEST} bytes"
+            raise _invalid(resource_type, fresh["metadata"]["name"], text)
+    return fresh
 
 
 def _manifest(resource_type: ResourceType, target: Target, body: bytes) -> dict[str, Any]:

@@ -10,6 +10,7 @@ In: an ASGI application. Out: answers over HTTP/1.1, plain or encrypted. Never h
     clock        how long it may take
     limits       the numbers
     request      one request: how long its URL, its head and its body may be
+    farewell     the end of an answer to a client that still sends
     identity     whether it is known who asks
     door         who may come in: the web-config file of prometheus/exporter-toolkit
 """

@@ -27,7 +27,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, house: House, make: Callable[["Connection"], asyncio.Protocol]) -> None:
         self.rules = Rules() if house.door is None else house.door.rules()
         self._house = house
-        self._limits = house.limits
+        self._limits = limits = house.limits
+        self._most = limits.head_bytes + limits.body_bytes + 2 * _CHUNK
+        """Bytes that may wait behind a head: a body and some pipelined requests."""
         self._make = make
         self._transport: asyncio.Transport | None = None
         self._clock: Clock | None = None
@@ -62,8 +64,8 @@ class Connection(asyncio.Protocol):
         self._inner.data_received(data)
         if not self._requests and self._unread > self._limits.head_bytes:
             asyncio.get_running_loop().call_soon(self._check)  # after the request, if this made one complete
-        elif self._unread > self._limits.head_bytes + self._limits.body_bytes + 2 * _CHUNK:
-            self._clock.cut()  # more than a body and some pipelined requests
+        elif self._unread > self._most:
+            self._clock.cut()
 
     def _check(self) -> None:
         if not self._requests and self._unread > self._limits.head_bytes:
@@ -86,6 +88,10 @@ class Connection(asyncio.Protocol):
         self._unread = 0
         if self._clock is not None:
             self._clock.rest()
+
+    def read_body(self, size: int) -> None:
+        """Hear that so many bytes of the body wait no longer."""
+        self._unread -= size
 
     def end_request(self) -> None:
         """Hear that its answer is written: the clock of the next one starts."""

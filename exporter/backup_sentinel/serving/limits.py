@@ -30,6 +30,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Time for a TLS handshake, and from the first byte of a request (or the connection) to the end of its head."""
     body_seconds: Seconds = 10.0
     """Time from the end of the head to the end of the body; 408 beyond."""
+    linger_bytes: Count = 8 << 20
+    """Bytes that are read and thrown away after a refusal, so that a client that still sends can read it."""
+    linger_seconds: Seconds = 5.0
+    """Time for that."""
     idle_seconds: Seconds = 75.0
     """Time between two requests of one connection: above a scrape interval of one minute, so that TLS is reused."""
     stall_seconds: Seconds = 30.0

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answer import refuse
 from .limits import Limits
+from .seldom import Seldom
 
 _LINE = 4
 """Bytes of a header line beside name and value."""
@@ -18,9 +19,10 @@ class Bounds:
     Heads that never end do not come this far: `connection` counts their bytes.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, seldom: Seldom) -> None:
         self._app = app
         self._limits = limits
+        self._seldom = seldom
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on when it is complete, or refuse it."""
@@ -29,17 +31,25 @@ class Bounds:
             return
         status, has_body = self._measure(scope)
         if status:
-            await refuse(send, status)
+            await self._refuse(scope, send, status)
             return
         if has_body:
             body = await self._read(receive)
             if body is None:
                 return
+            if isinstance(body, bytes) and not _is_whole(scope, body):
+                body = 400
             if isinstance(body, int):
-                await refuse(send, body)
+                await self._refuse(scope, send, body)
                 return
             receive = _replay(body, receive)
         await self._run(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, send: Send, status: int) -> None:
+        if status == 413:  # a sender that gives up has lost its message; the others can be seen in metrics
+            client = (scope.get("client") or ("",))[0]
+            self._seldom.tell("a body is too large", client=client, limit=self._limits.body_bytes)
+        await refuse(send, status)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -87,6 +97,18 @@ class Bounds:
                         return bytes(body)
         except TimeoutError:
             return 408
+
+
+def _is_whole(scope: Scope, body: bytes) -> bool:
+    """Tell whether a body is what its head says: httptools drops that of a request with `Upgrade`, without a word."""
+    length: int | None = None
+    upgrades = False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"upgrade":
+            upgrades = True
+    return bool(body) or not upgrades if length is None else len(body) == length
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

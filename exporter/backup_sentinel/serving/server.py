@@ -7,6 +7,7 @@ What uvicorn does by itself, and what is done by `gate`, `connection` and `reque
     TLS handshake      60 s, context fixed at start             10 s, the context of the moment
     keep-alive         5 s, less than a scrape interval         75 s
     body               paused at 64 kB, endless if it is read   complete and bounded before the application runs
+    refused body       reset while the client sends             thrown away for a while, so that the answer is read
     connections        503 after the request, all accepted      503, and closed at once far beyond
     WebSocket          whichever library is installed           none
 """
@@ -25,6 +26,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from .connection import Connection, connection_of
 from .door import FrontDoor, Guard
+from .farewell import Farewell
 from .gate import Gate
 from .house import House
 from .identity import introduce
@@ -35,6 +37,8 @@ Observe = Callable[[str, str, int, float], None]
 """Told of each request: method, path, status, seconds. Method and path are "" where none was read."""
 
 _DEFAULTS = Limits()
+_GONE = 499
+"""Observed where the client left in the middle of its request, as nginx logs it; nobody is told."""
 _PATIENCE = 5.0
 """Seconds that requests under way have at the end."""
 
@@ -54,11 +58,11 @@ async def serve(
     """
     make_room(limits)
     house = House(limits, front_door, lambda status: observe("", "", status, 0.0))
-    inside: ASGIApp = Bounds(app, limits)
+    inside: ASGIApp = Bounds(app, limits, house.seldom)
     if front_door is not None:
         inside = Guard(inside, front_door)
     config = uvicorn.Config(
-        _Entrance(inside, observe),
+        _Entrance(Farewell(inside, limits), observe),
         ws="none",
         log_config=None,
         log_level="error",  # a warning of uvicorn is one that any client can cause
@@ -132,6 +136,19 @@ class _Server(uvicorn.Server):
         return make(config=self.config, server_state=self.server_state, app_state=state)
 
 
+def _told(receive: Receive, connection: Connection | None) -> Receive:
+    """Return a `receive` that tells the connection how much of a body was read."""
+    if connection is None:
+        return receive
+
+    async def receiving() -> Message:
+        message = await receive()
+        connection.read_body(len(message.get("body", b"")))
+        return message
+
+    return receiving
+
+
 class _Entrance:
     """Tells the connection when a request begins and ends, and the process how it went."""
 
@@ -145,7 +162,7 @@ class _Entrance:
             return
         connection = connection_of(scope)
         began = time.perf_counter()
-        status, open_ = 500, True
+        status, open_ = _GONE, True
         if connection is not None:
             connection.begin_request()
             if connection.verified:
@@ -166,7 +183,10 @@ class _Entrance:
                 end()
 
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, _told(receive, connection), sending)
+        except Exception:
+            status = 500 if status == _GONE else status  # uvicorn says so
+            raise
         finally:
             end()
             details: dict[str, Any] = dict(scope)
