@@ -80,7 +80,7 @@ def world() -> World:
 def test_a_listed_backup_costs_few_calls(world: World) -> None:
     written = calls(lambda: [World._body(number) for number in range(OBJECTS)])
     spent = calls(lambda: world.list(0, OBJECTS)) - written
-    assert spent / OBJECTS < 60
+    assert spent / OBJECTS < 50
 
 
 def test_a_backup_that_is_listed_again_costs_fewer_and_marks_nothing(world: World) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from backup_sentinel.errors import ApiError
 from backup_sentinel.export.archive import ConfigMaps
-from backup_sentinel.export.archive.configmaps import LABELS, LIMIT
+from backup_sentinel.export.archive.configmaps import KEPT, LABELS, LIMIT
 from backup_sentinel.export.archive.envelope import ForeignStateError, pack, slot
 from backup_sentinel.export.store import SavedCluster
 from backup_sentinel.kube.access import Access
@@ -88,7 +88,7 @@ async def archive(
     def open_() -> ConfigMaps:
         settings = ClusterSettings(api_url=apiserver.url, token=namespace, ca_file=str(apiserver.ca_file))
         clock = FakeClock()
-        opened.append(ConfigMaps(Client(Access(settings, clock), clock), namespace))
+        opened.append(ConfigMaps(Client(Access(settings, clock), clock), namespace, clock=clock))
         return opened[-1]
 
     yield open_
@@ -169,6 +169,25 @@ async def test_the_limit_is_that_of_the_server(apiserver: ApiServer) -> None:
     create("full", LIMIT)
     with pytest.raises(Refused, match="Too long"):
         create("over", LIMIT + 1)
+
+
+async def test_in_a_full_object_what_nobody_wrote_for_long_makes_room(
+    apiserver: ApiServer, archive: Open
+) -> None:
+    old, fresh = [name for name in (f"cluster-{number}" for number in range(99)) if slot(name)[0] == "0"][:2]
+    writer = archive()
+    name = f"backup-sentinel-state-{slot(old)[0]}"
+    long_ago = pack(document(old), "", FakeClock().now() - KEPT - 1)
+    data = {slot(old): long_ago, "f" * 40: b"\0" * (LIMIT - len(long_ago))}
+    full = {key: base64.b64encode(value).decode() for key, value in data.items()}
+    apiserver.create(
+        *CONFIGMAPS,
+        writer._namespace,
+        {"kind": "ConfigMap", "metadata": {"name": name}, "binaryData": full},
+    )
+    await writer.save(SavedCluster(version=1, cluster=fresh))
+    [made] = maps(apiserver, writer._namespace)
+    assert made["binaryData"].keys() == {slot(fresh), "f" * 40}
 
 
 # Processes -------------------------------------------------------------------------------------------------

@@ -98,9 +98,8 @@ class Listing(Generic[T]):
             if not following and page.remaining:
                 raise self._bad(f"the list ended {page.remaining} objects early")
             items = page.items
-            await asyncio.sleep(
-                0
-            )  # cutting a page into objects takes a millisecond, and so does each part of it
+            # Cutting a page into objects takes a millisecond, and so does each part of it.
+            await asyncio.sleep(0)
             for start in range(0, len(items) or 1, CHUNK):
                 last = start + CHUNK >= len(items)
                 yield Listed(items[start : start + CHUNK], first, last and not following)

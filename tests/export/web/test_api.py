@@ -30,7 +30,7 @@ QUESTIONS: dict[str, list[dict[str, str]]] = {
     "/runs": [{}, {"outcome": "failed"}, {"limit": "2"}],
     "/run": [{"name": NAME, **SHOP}, {"name": NAME, "namespace": "shop-backups"}],
     "/locations": [{}, {"cluster": "prod"}, {"limit": "1", "offset": "1"}],
-    "/clusters": [{}, {"cluster": "prod"}],
+    "/clusters": [{}, {"cluster": "prod"}, {"limit": "1", "offset": "1"}],
 }
 REFUSED = [
     ("/schedules?state=fine", 400),
@@ -46,6 +46,7 @@ REFUSED = [
     ("/run?name=none", 404),
     ("/locations?outcome=bad", 400),
     ("/clusters?x=y", 400),
+    ("/clusters?limit=0", 400),
     ("/nothing", 404),
 ]
 
@@ -166,6 +167,19 @@ def test_pages_of_an_answer_make_up_the_whole() -> None:
             assert [row for part in parts for row in part] == whole
             assert len(whole) == 25
         assert site.json("/api/v1/locations?limit=1")["locations_total"] == 25
+
+
+def test_clusters_can_be_leafed_through() -> None:
+    world = World()
+    for n in range(25):
+        world.feed(cluster=f"c{n:02}")
+    with served(world) as site:
+        whole = site.json("/api/v1/clusters")
+        parts = [site.json(f"/api/v1/clusters?limit=10&offset={at}") for at in (0, 10, 20, 30)]
+    assert [row for part in parts for row in part["clusters"]] == whole["clusters"]
+    assert [len(part["clusters"]) for part in parts] == [10, 10, 5, 0]
+    assert [part["offset"] for part in parts] == [0, 10, 20, 30]
+    assert {part["total"] for part in (whole, *parts)} == {25} == {len(whole["clusters"])}
 
 
 def test_any_name_can_be_asked_for() -> None:

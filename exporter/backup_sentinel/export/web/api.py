@@ -154,9 +154,12 @@ class Api:
 
     async def clusters(self, lens: Lens, request: Request) -> ClusterList:
         """Answer `/clusters`."""
-        choice = Choice.parse(request.query_params.multi_items())
-        overview = await by_turns(survey(lens, __version__, choice, limit=0, full=True))
-        return ClusterList(time=lens.now, clusters=overview.clusters)
+        choice = Choice.parse(request.query_params.multi_items(), ignore=_PAGING)
+        offset, limit = _paging(request)
+        found = (await by_turns(survey(lens, __version__, choice, limit=0, full=True))).clusters
+        return ClusterList(
+            time=lens.now, total=len(found), offset=offset, clusters=found[offset : offset + limit]
+        )
 
 
 _PAGING = ("limit", "offset")
@@ -207,7 +210,7 @@ ENDPOINTS = (
     Endpoint(
         "/clusters",
         "Clusters, whether they answer, and which of their resources can be read.",
-        ("cluster",),
+        ("cluster", *_PAGING),
         ClusterList,
         (400,),
         Api.clusters,
