@@ -13,6 +13,7 @@ from backup_sentinel.errors import AccessError
 from backup_sentinel.kube import child
 from backup_sentinel.kube.credentials import Credentials, load
 from backup_sentinel.kube.settings import ClusterSettings
+from support.process import wait_until
 
 CREDENTIAL = {
     "apiVersion": "client.authentication.k8s.io/v1",
@@ -77,8 +78,9 @@ async def test_plugin_that_hangs_is_killed_with_its_children(tmp_path: Path) -> 
     started = time.monotonic()
     with pytest.raises(AccessError, match="not loaded within 2 s"):
         await ask(tmp_path, f"sleep 600 & echo $! > {tmp_path}/pid; wait", 2)
-    assert time.monotonic() - started < 10
-    assert not alive(tmp_path / "pid")
+    assert time.monotonic() - started < 20
+    # A process that was killed is there for a moment more.
+    wait_until(lambda: not alive(tmp_path / "pid"), "the plugin's child is gone")
 
 
 async def test_client_certificate_of_a_plugin_leaves_no_file(
