@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backup_sentinel.model import Run
 from backup_sentinel.notify.desk import Desk
+from backup_sentinel.notify.incident import Incident
 from backup_sentinel.notify.looking import complete
 from backup_sentinel.notify.record import Record
 from backup_sentinel.notify.settings import Change, NotifySettings
@@ -14,6 +15,7 @@ from export.store.world import FAILED, HOUR, MINUTE, MONDAY, UNREACHABLE, World,
 
 CHANNELS = ("mail", "chat")
 WEEKLY = "0 3 * * 1"
+HOURLY = "0 * * * *"
 
 
 class Step(NamedTuple):
@@ -75,3 +77,34 @@ class Life:
 
     def names(self, channel: str) -> list[str]:
         return [name for one, name, _ in self.told if one == channel]
+
+
+class Looks:
+    """One channel that takes everything; what it was told is there look by look."""
+
+    def __init__(self, *schedules: Any, **settings: Any) -> None:
+        self.world = World()
+        self.world.now = MONDAY + 4 * HOUR
+        self.schedules = schedules or (schedule("0 3 * * 1"),)
+        self.settings = NotifySettings(**settings)
+        self.saved: dict[str, str] = {}
+
+    def look(self, *runs: Run, after: float = 0.0) -> list[Incident]:
+        """Return what was told after so many seconds."""
+        world = self.world
+        world.now += after
+        world.list("schedule", *self.schedules)
+        world.list("run", *runs)
+        world.store.tick()
+        world.store.refresh()
+        desk = Desk(self.settings, Record.read(self.saved), world.now)
+        desk.look(world.store, {})
+        told = desk.due("mail")
+        desk.settle(told, ["mail"], ["mail"])
+        desk.finish(["prod"], world.now)
+        self.saved = desk.record.texts()
+        return told
+
+    @property
+    def record(self) -> Record:
+        return Record.read(self.saved)

@@ -26,7 +26,7 @@ from export.store.world import (
     schedule,
     short,
 )
-from notify.test_distinction import HOURLY, Looks
+from notify.life import HOURLY, Looks
 
 PROMISES: list[dict[str, Any]] = [{"cron": HOURLY}, {"cron": "0 3 * * *"}, {"cron": "", "max_age": 2 * HOUR}]
 OUTCOMES = [SUCCEEDED, SUCCEEDED, PARTIAL, FAILED, FAILED, RUNNING, Outcome.CANCELLED]

@@ -8,10 +8,9 @@ import pytest
 
 from backup_sentinel.export.overview.state import State, judge
 from backup_sentinel.model import Outcome, Run
-from backup_sentinel.notify.desk import Desk
 from backup_sentinel.notify.incident import Incident
 from backup_sentinel.notify.record import Record, entries
-from backup_sentinel.notify.settings import Change, NotifySettings
+from backup_sentinel.notify.settings import Change
 from backup_sentinel.notify.wording import alert
 from export.store.world import (
     DAY,
@@ -22,44 +21,11 @@ from export.store.world import (
     PARTIAL,
     RUNNING,
     SUCCEEDED,
-    World,
     key,
     run,
     schedule,
 )
-
-HOURLY = "0 * * * *"
-
-
-class Looks:
-    """One channel that takes everything; what it was told is there look by look."""
-
-    def __init__(self, *schedules: Any, **settings: Any) -> None:
-        self.world = World()
-        self.world.now = MONDAY + 4 * HOUR
-        self.schedules = schedules or (schedule("0 3 * * 1"),)
-        self.settings = NotifySettings(**settings)
-        self.saved: dict[str, str] = {}
-
-    def look(self, *runs: Run, after: float = 0.0) -> list[Incident]:
-        """Return what was told after so many seconds."""
-        world = self.world
-        world.now += after
-        world.list("schedule", *self.schedules)
-        world.list("run", *runs)
-        world.store.tick()
-        world.store.refresh()
-        desk = Desk(self.settings, Record.read(self.saved), world.now)
-        desk.look(world.store, {})
-        told = desk.due("mail")
-        desk.settle(told, ["mail"], ["mail"])
-        desk.finish(["prod"], world.now)
-        self.saved = desk.record.texts()
-        return told
-
-    @property
-    def record(self) -> Record:
-        return Record.read(self.saved)
+from notify.life import HOURLY, Looks
 
 
 def failed(ended: float, **more: Any) -> Run:

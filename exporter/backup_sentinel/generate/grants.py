@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from backup_sentinel.config import Config
+from backup_sentinel.export.archive.configmaps import names
 from backup_sentinel.export.profile import Profile
 from backup_sentinel.kube.settings import ClusterSettings
 from backup_sentinel.notify.settings import RecordSettings
@@ -12,9 +13,6 @@ from backup_sentinel.relay.enrichers import EnricherSettings
 from backup_sentinel.rights import Right
 
 from .rbac import Grant, Rule, grouped, rules
-
-SLOTS = "0123456789abcdef"
-"""What the names of the state's ConfigMaps end with (`backup_sentinel.export.archive.configmaps`)."""
 
 
 class Process(NamedTuple):
@@ -33,10 +31,9 @@ def exporter(process: Process) -> Iterator[Grant]:
     yield from _reading(process)
     state = process.config.state
     if state.backend in ("auto", "configmap"):
-        names = [f"{state.name}-{slot}" for slot in SLOTS]
         place = state.namespace or process.namespace
         yield Grant(
-            [_rule("configmaps", "create"), _rule("configmaps", "get", "patch", names=names)],
+            [_rule("configmaps", "create"), _rule("configmaps", "get", "patch", names=names(state.name))],
             [place],
             "-state",
         )

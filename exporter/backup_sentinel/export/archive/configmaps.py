@@ -63,6 +63,11 @@ class _ConfigMap(_Object, rename="camel"):
 _T = TypeVar("_T", bound=_Object)
 
 
+def names(name: str) -> list[str]:
+    """Return the names of all ConfigMaps that a state of this name may be kept in."""
+    return [f"{name}-{digit}" for digit in "0123456789abcdef"]
+
+
 class ConfigMaps:
     """ConfigMaps `<name>-<hex digit>` of one namespace."""
 
